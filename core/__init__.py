@@ -1,0 +1,1 @@
+"""What words does every part of Knowledge Foundry share?"""
