@@ -1,0 +1,1 @@
+"""How does PostgreSQL keep what must not be lost?"""

@@ -1,0 +1,3 @@
+"""Which fixtures does every test of the repository share?"""
+
+pytest_plugins = ("tests.fixtures.postgres",)

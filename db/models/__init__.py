@@ -1,0 +1,31 @@
+"""Which rows are there?"""
+
+from db.models.accounts import ApiKey, Group, GroupMember, Organization, Session, SignInLink, User
+from db.models.audit import AuditLog
+from db.models.chats import Chat, Feedback, Message
+from db.models.documents import Collection, Document, DocumentChunk, DocumentVersion, Grant, TermStatistic
+from db.models.operations import OutboxEntry, SemanticCacheEntry, Task, WorkerBeat
+
+__all__ = [
+    "ApiKey",
+    "AuditLog",
+    "Chat",
+    "Collection",
+    "Document",
+    "DocumentChunk",
+    "DocumentVersion",
+    "Feedback",
+    "Grant",
+    "Group",
+    "GroupMember",
+    "Message",
+    "Organization",
+    "OutboxEntry",
+    "SemanticCacheEntry",
+    "Session",
+    "SignInLink",
+    "Task",
+    "TermStatistic",
+    "User",
+    "WorkerBeat",
+]

@@ -1,0 +1,1 @@
+"""How are rows read and written, and who may read which?"""

@@ -1,0 +1,278 @@
+"""Which documents, versions and chunks may a principal read?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Ids
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, Select, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import NotFoundError
+from core.identity import Principal, Role
+from core.types import Chunk
+from db.models import Collection, Document, DocumentChunk, DocumentVersion, Task, User
+
+CHUNK_COLUMNS = (
+    DocumentChunk.id,
+    DocumentChunk.document_id,
+    DocumentChunk.version_id,
+    DocumentVersion.number,
+    DocumentVersion.filename,
+    DocumentVersion.mime_type,
+    DocumentVersion.paged,
+    Document.collection_id,
+    DocumentChunk.content,
+    DocumentChunk.page,
+    DocumentChunk.page_label,
+    DocumentChunk.char_start,
+    DocumentChunk.char_end,
+    DocumentChunk.chunk_index,
+    DocumentChunk.heading_path,
+    DocumentChunk.context,
+    DocumentChunk.language,
+)
+
+
+class DocumentRepository:
+    """Documents, inside the caller's transaction; never commits."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    # -- what may be read: the only place where read access is turned into SQL
+
+    def _readable_collections(self, principal: Principal) -> Select[Collection]:
+        statement = select(Collection).where(
+            Collection.organization_id == principal.organization_id, ~Collection.is_deleted
+        )
+        if principal.role.includes(Role.ADMIN):
+            return statement
+        return statement.where(or_(Collection.is_open, Collection.id.in_(principal.collection_ids)))
+
+    def _readable(self, principal: Principal) -> Select[Document]:
+        return select(Document).where(
+            Document.organization_id == principal.organization_id,
+            ~Document.is_deleted,
+            Document.collection_id.in_(self._readable_collections(principal).with_only_columns(Collection.id)),
+        )
+
+    # -- collections
+
+    async def list_collections(self, principal: Principal) -> Sequence[Row[Collection, int]]:
+        """Readable collections by name, with how many documents each holds."""
+        count = (
+            select(func.count())
+            .select_from(Document)
+            .where(Document.collection_id == Collection.id, ~Document.is_deleted)
+            .scalar_subquery()
+        )
+        statement = self._readable_collections(principal).add_columns(count).order_by(Collection.name)
+        return (await self._session.execute(statement)).all()
+
+    async def collection_ids(self, principal: Principal) -> frozenset[UUID]:
+        """Ids of the collections the principal may read."""
+        statement = self._readable_collections(principal).with_only_columns(Collection.id)
+        return frozenset((await self._session.scalars(statement)).all())
+
+    async def get_collection(self, collection_id: UUID, *, principal: Principal) -> Collection:
+        """One readable collection.
+
+        Raises:
+            NotFoundError: Absent or not readable.
+        """
+        statement = self._readable_collections(principal).where(Collection.id == collection_id)
+        collection = await self._session.scalar(statement)
+        if collection is None:
+            raise NotFoundError(f"There is no collection {collection_id} that you may see.")
+        return collection
+
+    # -- documents
+
+    async def get(self, document_id: UUID, *, principal: Principal) -> Document:
+        """Fetch one document the principal may read.
+
+        Raises:
+            NotFoundError: Absent or not readable; the two look alike on purpose.
+        """
+        document = await self._session.scalar(self._readable(principal).where(Document.id == document_id))
+        if document is None:
+            raise NotFoundError(f"There is no document {document_id} that you may see.")
+        return document
+
+    async def find_by_name(self, collection_id: UUID, filename: str) -> Document | None:
+        """The living document of this name in the collection, locked for a new version."""
+        statement = (
+            select(Document)
+            .where(Document.collection_id == collection_id, Document.filename == filename, ~Document.is_deleted)
+            .with_for_update()
+        )
+        return await self._session.scalar(statement)
+
+    async def count(self, principal: Principal) -> int:
+        """Living documents of the organisation, readable or not; what the quota counts."""
+        statement = (
+            select(func.count())
+            .select_from(Document)
+            .where(Document.organization_id == principal.organization_id, ~Document.is_deleted)
+        )
+        return await self._session.scalar(statement) or 0
+
+    async def list_page(
+        self,
+        principal: Principal,
+        *,
+        after: tuple[datetime, UUID] | None,
+        limit: int,
+        status: str | None,
+        query: str,
+        document_id: UUID | None = None,
+    ) -> tuple[Sequence[Row[Document, DocumentVersion | None, str, str]], int]:
+        """Newest first: (document, active version, collection name, uploader) rows and how many there are in all."""
+        base = self._readable(principal)
+        if document_id is not None:
+            base = base.where(Document.id == document_id)
+        if status is not None:
+            base = base.where(Document.status == status)
+        if query:
+            base = base.where(Document.filename.icontains(query, autoescape=True))
+        total = await self._session.scalar(base.with_only_columns(func.count(Document.id))) or 0
+        if after is not None:
+            base = base.where(tuple_(Document.created_at, Document.id) < tuple_(*after))
+        statement = (
+            base.with_only_columns(Document, DocumentVersion, Collection.name, User.email)
+            .join(Collection, Collection.id == Document.collection_id)
+            .join(User, User.id == Document.user_id)
+            .outerjoin(DocumentVersion, DocumentVersion.id == Document.active_version_id)
+            .order_by(Document.created_at.desc(), Document.id.desc())
+            .limit(limit)
+        )
+        return (await self._session.execute(statement)).all(), total
+
+    # -- versions
+
+    async def latest_version(self, document_id: UUID) -> DocumentVersion | None:
+        """The version with the highest number."""
+        statement = (
+            select(DocumentVersion)
+            .where(DocumentVersion.document_id == document_id)
+            .order_by(DocumentVersion.number.desc())
+            .limit(1)
+        )
+        return await self._session.scalar(statement)
+
+    async def get_version(self, document_id: UUID, version_id: UUID, *, principal: Principal) -> DocumentVersion:
+        """A version of a readable document.
+
+        Raises:
+            NotFoundError: Absent or not readable.
+        """
+        await self.get(document_id, principal=principal)
+        statement = select(DocumentVersion).where(
+            DocumentVersion.id == version_id, DocumentVersion.document_id == document_id
+        )
+        version = await self._session.scalar(statement)
+        if version is None:
+            raise NotFoundError(f"There is no version {version_id} of that document.")
+        return version
+
+    async def pages(self, version_id: UUID) -> list[dict[str, object]]:
+        """``[{number, label, text}]`` of a version the caller already checked."""
+        statement = select(DocumentVersion.pages).where(DocumentVersion.id == version_id)
+        pages = await self._session.scalar(statement)
+        return [dict(page) for page in pages or [] if isinstance(page, dict)]
+
+    # -- chunks
+
+    async def active_chunks(self, principal: Principal, chunk_ids: Ids[UUID]) -> dict[UUID, Chunk]:
+        """Those of the chunks that the principal may read and whose version is the active one.
+
+        Every hit of every store passes here before anyone sees it.
+        """
+        if not chunk_ids:
+            return {}
+        readable = self._readable(principal).with_only_columns(Document.id)
+        statement = (
+            select(*CHUNK_COLUMNS)
+            .join(Document, Document.id == DocumentChunk.document_id)
+            .join(DocumentVersion, DocumentVersion.id == DocumentChunk.version_id)
+            .where(
+                DocumentChunk.id.in_(chunk_ids),
+                Document.id.in_(readable),
+                Document.active_version_id == DocumentChunk.version_id,
+            )
+        )
+        return {row.id: _chunk(row) for row in await self._session.execute(statement)}
+
+    async def get_chunk(self, chunk_id: UUID, *, principal: Principal) -> tuple[Chunk, bool]:
+        """A readable chunk of any version, and whether its version has been superseded.
+
+        Raises:
+            NotFoundError: Absent or not readable.
+        """
+        readable = self._readable(principal).with_only_columns(Document.id)
+        statement = (
+            select(*CHUNK_COLUMNS, Document.active_version_id)
+            .join(Document, Document.id == DocumentChunk.document_id)
+            .join(DocumentVersion, DocumentVersion.id == DocumentChunk.version_id)
+            .where(DocumentChunk.id == chunk_id, Document.id.in_(readable))
+        )
+        row = (await self._session.execute(statement)).first()
+        if row is None:
+            raise NotFoundError("That passage is gone, or you may not see it.")
+        return _chunk(row), row.active_version_id != row.version_id
+
+    # -- tasks
+
+    async def latest_tasks(self, document_ids: Ids[UUID]) -> dict[UUID, tuple[Task, DocumentVersion]]:
+        """The newest task of each document, with its version."""
+        statement = (
+            select(Task, DocumentVersion)
+            .join(DocumentVersion, DocumentVersion.id == Task.version_id)
+            .where(Task.document_id.in_(document_ids))
+            .distinct(Task.document_id)
+            .order_by(Task.document_id, Task.created_at.desc())
+        )
+        rows = (await self._session.execute(statement)).all()
+        return {task.document_id: (task, version) for task, version in rows if task.document_id is not None}
+
+    async def list_tasks(
+        self, principal: Principal, *, limit: int, task_id: UUID | None = None
+    ) -> Sequence[Row[Task, DocumentVersion]]:
+        """Tasks of readable documents, newest first."""
+        readable = self._readable(principal).with_only_columns(Document.id)
+        statement = (
+            select(Task, DocumentVersion)
+            .join(DocumentVersion, DocumentVersion.id == Task.version_id)
+            .where(Task.document_id.in_(readable))
+            .order_by(Task.created_at.desc(), Task.id)
+            .limit(limit)
+        )
+        if task_id is not None:
+            statement = statement.where(Task.id == task_id)
+        return (await self._session.execute(statement)).all()
+
+
+def _chunk(row: Row[*tuple[object, ...]]) -> Chunk:
+    values = row._mapping
+    return Chunk(
+        id=values["id"],
+        document_id=values["document_id"],
+        version_id=values["version_id"],
+        version_number=values["number"],
+        filename=values["filename"],
+        mime_type=values["mime_type"],
+        content=values["content"],
+        page=values["page"],
+        char_start=values["char_start"],
+        char_end=values["char_end"],
+        index=values["chunk_index"],
+        paged=values["paged"],
+        page_label=values["page_label"],
+        heading_path=tuple(values["heading_path"]),
+        context=values["context"],
+        language=values["language"],
+        collection_id=values["collection_id"],
+    )

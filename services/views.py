@@ -1,0 +1,236 @@
+"""What do services hand to faces?
+
+Frozen pydantic models, so that a route can return them as they are. No database row ever leaves a service.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from core.events import Citation, SentenceEvent
+from core.identity import Role
+from core.types import Box
+
+
+class View(BaseModel):
+    """Base of everything a service hands out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AccountView(View):
+    """A person in an organisation."""
+
+    id: UUID
+    email: str
+    role: Role
+    is_active: bool
+    organization_id: UUID
+    organization_name: str
+    preferences: dict[str, str | bool]
+    last_login_at: datetime | None
+    created_at: datetime
+
+
+class CollectionView(View):
+    """A set of documents and how many are in it."""
+
+    id: UUID
+    name: str
+    is_open: bool
+    """Readable by everybody in the organisation; otherwise only by those it is granted to."""
+    document_count: int
+
+
+class DocumentStatus(StrEnum):
+    """The owner's four states; ``stage`` of a receipt is finer."""
+
+    PENDING = "pending"
+    INDEXING = "indexing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class TaskStatus(StrEnum):
+    """States of a task."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class IngestionStage(StrEnum):
+    """Where a document is on its way, in order."""
+
+    RECEIVED = "received"
+    PARSING = "parsing"
+    CHUNKING = "chunking"
+    EMBEDDING = "embedding"
+    INDEXING = "indexing"
+    VERIFYING = "verifying"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class Receipt(View):
+    """What an upload gives back, and what polling it shows until ``status`` is completed or failed.
+
+    Attributes:
+        progress: 0–100.
+        failure_code: Stable word for the cause; ``error_message`` says it in plain words and ``next_step`` what to do.
+        unchanged: The content was there already; nothing had to be done.
+    """
+
+    task_id: UUID
+    document_id: UUID
+    version_id: UUID
+    version_number: int
+    filename: str
+    size_bytes: int
+    status: TaskStatus
+    stage: IngestionStage
+    progress: int
+    attempts: int = 0
+    pages: int | None = None
+    chunks: int | None = None
+    failure_code: str | None = None
+    error_message: str | None = None
+    next_step: str | None = None
+    unchanged: bool = False
+    queue_position: int | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+class DocumentView(View):
+    """A document as lists show it; the numbers are those of the active version."""
+
+    id: UUID
+    filename: str
+    mime_type: str
+    size_bytes: int
+    status: DocumentStatus
+    error_message: str | None
+    warning: str | None
+    """Set when a newer version failed and the old one still answers."""
+    version_number: int
+    version_id: UUID | None
+    pages: int | None
+    chunks: int | None
+    collection_id: UUID
+    collection_name: str
+    uploaded_by: str
+    created_at: datetime
+    indexed_at: datetime | None
+    latest_task: Receipt | None = None
+
+
+class DocumentPage(View):
+    """A page of a list; ``next_cursor`` is None on the last."""
+
+    items: tuple[DocumentView, ...]
+    next_cursor: str | None
+    total: int
+
+
+class PassageView(View):
+    """The text of a page or section with the cited characters in it, for types that have no page pictures."""
+
+    document_id: UUID
+    version_id: UUID
+    version_number: int
+    filename: str
+    page: int
+    page_label: str
+    heading_path: tuple[str, ...]
+    text: str
+    char_start: int
+    char_end: int
+    superseded: bool
+
+
+class PagePicture(View):
+    """A page as PNG with the cited passage highlighted; boxes are fractions of the page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    png: bytes
+    boxes: tuple[Box, ...]
+    pages: int
+
+
+class ChatView(View):
+    """A conversation."""
+
+    id: UUID
+    title: str
+    total_messages: int
+    total_tokens: int
+    total_cost: float
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChatPage(View):
+    """A page of conversations, newest first."""
+
+    items: tuple[ChatView, ...]
+    next_cursor: str | None
+
+
+class MessageView(View):
+    """One stored message; ``citations`` and ``sentences`` are empty for questions."""
+
+    id: UUID
+    chat_id: UUID
+    role: Literal["user", "assistant"]
+    content: str
+    citations: tuple[Citation, ...] = ()
+    sentences: tuple[SentenceEvent, ...] = ()
+    notices: tuple[str, ...] = ()
+    outcome: str = "answered"
+    token_count: int = 0
+    cost_usd: float = 0.0
+    latency_ms: float = 0.0
+    created_at: datetime
+    feedback: int | None = None
+
+
+class SearchHit(View):
+    """One result of a search without an answer."""
+
+    chunk_id: UUID
+    document_id: UUID
+    version_id: UUID
+    filename: str
+    page: int
+    page_label: str
+    heading_path: tuple[str, ...]
+    text: str
+    score: float
+    dense_score: float | None
+    sparse_score: float | None
+
+
+class HealthItem(View):
+    """How one part is; ``detail`` says in plain words what is wrong and how to mend it."""
+
+    name: str
+    kind: str
+    status: str
+    detail: str = ""
+    latency_ms: float = 0.0
+
+
+class HealthReport(View):
+    """How the whole is: ``ready`` when questions can be answered, even if something is degraded."""
+
+    ready: bool
+    status: str
+    items: tuple[HealthItem, ...]
