@@ -1,0 +1,1 @@
+"""What has been decided in YAML and environment, and where?"""

@@ -44,6 +44,55 @@ PROTOCOL_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCredentials:
+    """What is kept of an account that signs in with a password."""
+
+    user_id: UUID
+    organization_id: UUID
+    hashed_password: str | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session that was found or made."""
+
+    session_id: UUID
+    user_id: UUID
+    organization_id: UUID
+
+
+class CredentialStore(Protocol):
+    """Where login plugins keep accounts and sessions; the application provides it."""
+
+    async def find_credentials(self, email: str) -> StoredCredentials | None:
+        """The account of an address, in any organisation."""
+
+    async def create_session(
+        self,
+        user_id: UUID,
+        organization_id: UUID,
+        *,
+        refresh_digest: str,
+        expires_at: datetime,
+        ip_address: str | None,
+        user_agent: str | None,
+    ) -> StoredSession:
+        """Open a session that its refresh token can renew."""
+
+    async def rotate_session(
+        self, refresh_digest: str, *, new_digest: str, expires_at: datetime
+    ) -> StoredSession | None:
+        """Exchange the refresh token; a token used before revokes its session and gives None."""
+
+    async def is_session_live(self, session_id: UUID, organization_id: UUID) -> bool:
+        """Whether it exists, has not ended and was not revoked."""
+
+    async def revoke_session(self, session_id: UUID, organization_id: UUID) -> None:
+        """End it; unknown ones are ignored."""
+
+
+@dataclass(frozen=True, slots=True)
 class PluginContext:
     """Shared resources a plugin may use; it never closes them.
 
@@ -59,6 +108,7 @@ class PluginContext:
     database_url: str = ""
     migration_url: str = ""
     embedding: EmbeddingProvider | None = None
+    credentials: CredentialStore | None = None
 
 
 @runtime_checkable
@@ -322,6 +372,7 @@ __all__ = [
     "AuthProvider",
     "CacheProvider",
     "CompletionStream",
+    "CredentialStore",
     "DocumentParser",
     "EmbeddingProvider",
     "LLMProvider",
@@ -331,6 +382,8 @@ __all__ = [
     "RateLimitDecision",
     "RateLimiter",
     "Reranker",
+    "StoredCredentials",
+    "StoredSession",
     "TokenClaims",
     "TokenPair",
     "VectorDBProvider",

@@ -1,0 +1,1 @@
+"""How is text cut into words, sentences and weights, whatever its language?"""

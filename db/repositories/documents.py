@@ -178,6 +178,11 @@ class DocumentRepository:
             raise NotFoundError(f"There is no version {version_id} of that document.")
         return version
 
+    async def is_blob_used(self, file_path: str) -> bool:
+        """Whether any version of the organisation still has this file."""
+        statement = select(DocumentVersion.id).where(DocumentVersion.file_path == file_path).limit(1)
+        return await self._session.scalar(statement) is not None
+
     async def pages(self, version_id: UUID) -> list[dict[str, object]]:
         """``[{number, label, text}]`` of a version the caller already checked."""
         statement = select(DocumentVersion.pages).where(DocumentVersion.id == version_id)

@@ -1,0 +1,117 @@
+"""Which settings must agree with each other?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
+
+from config.layers import Leaf
+from config.mistakes import Mistake, masked
+from config.models import KINDS, MIN_JWT_SECRET, Settings
+
+Wrong: TypeAlias = Callable[..., Mistake]
+
+
+def cross_check(settings: Settings, given: Mapping[str, Leaf]) -> list[Mistake]:
+    """All disagreements.
+
+    Args:
+        given: What the layers said, by dotted key; absent keys have their default.
+    """
+
+    def wrong(key: str, found: object, allowed: str, *related: str) -> Mistake:
+        # Where the key has its default, the layer that set its counterpart is the place to look.
+        places = [
+            leaf.origin
+            for name in (key, *related)
+            for given_key, leaf in given.items()
+            if given_key == name or given_key.startswith(f"{name}.")
+        ]
+        return Mistake(places[0] if places else "default", key, masked(key, found), allowed)
+
+    return [
+        *_auth(settings, wrong),
+        *_roles(settings, wrong),
+        *_production(settings, wrong),
+        *_stores(settings, given, wrong),
+        *_models(settings, wrong),
+        *_rest(settings, wrong),
+    ]
+
+
+def _auth(settings: Settings, wrong: Wrong) -> Iterator[Mistake]:
+    key, secret = "auth.jwt_secret_key", settings.auth.jwt_secret_key.get_secret_value()
+    if secret and len(secret) < MIN_JWT_SECRET:
+        mistake = wrong(key, secret, f"at least {MIN_JWT_SECRET} characters")
+        yield Mistake(mistake.where, key, f"{len(secret)} characters", mistake.allowed)
+    if not secret and settings.app.environment == "prod":
+        yield wrong(key, secret, f"a random secret of at least {MIN_JWT_SECRET} characters in prod")
+
+
+def _roles(settings: Settings, wrong: Wrong) -> Iterator[Mistake]:
+    database = settings.database
+    names = {"user": database.user, "migration_user": database.migration_user}
+    for key, name in {**names, "maintenance_user": database.maintenance_user}.items():
+        same = [other for other, value in names.items() if other != key and value == name]
+        if key != "user" and same:
+            allowed = f"a role of its own, not that of database.{same[0]}: policies bind each differently"
+            yield wrong(f"database.{key}", name, allowed, f"database.{same[0]}")
+
+
+def _production(settings: Settings, wrong: Wrong) -> Iterator[Mistake]:
+    if settings.app.environment != "prod":
+        return
+    if settings.app.debug:
+        yield wrong("app.debug", True, "false in prod")
+    if settings.observability.logging.include_content:
+        yield wrong("observability.logging.include_content", True, "false in prod")
+
+
+def _stores(settings: Settings, given: Mapping[str, Leaf], wrong: Wrong) -> Iterator[Mistake]:
+    databases, provider = settings.plugins.vector_databases, settings.vector_db.provider
+    if databases.primary and "vector_db.provider" in given and databases.primary != provider:
+        yield wrong("vector_db.provider", provider, f"{databases.primary}, as plugins.vector_databases.primary says")
+    names = [entry.name for entry in settings.plugins.vector_db if entry.enabled]
+    allowed = "the name of an enabled entry of plugins.vector_db: " + (", ".join(names) or "there is none")
+    key = "plugins.vector_databases.primary" if databases.primary else "vector_db.provider"
+    if settings.primary_vector_db not in names:
+        yield wrong(key, settings.primary_vector_db, allowed)
+    if databases.fallback and databases.fallback not in names:
+        yield wrong("plugins.vector_databases.fallback", databases.fallback, allowed)
+
+
+def _models(settings: Settings, wrong: Wrong) -> Iterator[Mistake]:
+    names = {entry.name for entry in settings.plugins.llm}
+    for kind in KINDS:
+        for entry in settings.plugins.of(kind):
+            if entry.routing is None:
+                continue
+            key = f"plugins.{kind}.{entry.name}.routing"
+            if kind != "llm":
+                yield wrong(key, "routing", "nothing: only models are routed")
+            unknown = sorted(set(entry.routing.fallback_for) - names)
+            if kind == "llm" and unknown:
+                yield wrong(
+                    f"{key}.fallback_for", unknown, "names of entries of plugins.llm: " + ", ".join(sorted(names))
+                )
+
+
+def _rest(settings: Settings, wrong: Wrong) -> Iterator[Mistake]:
+    queue, tracing, retrieval = settings.queue, settings.observability.tracing, settings.retrieval
+    if queue.heartbeat_s * 2 > queue.lease_s:
+        yield wrong(
+            "queue.heartbeat_s", queue.heartbeat_s, f"at most half of queue.lease_s ({queue.lease_s})", "queue.lease_s"
+        )
+    if tracing.enabled and not (tracing.host and tracing.public_key and tracing.secret_key.get_secret_value()):
+        yield wrong("observability.tracing.enabled", True, "false, or host, public_key and secret_key beside it")
+    if retrieval.rerank_top_k > retrieval.max_k:
+        yield wrong(
+            "retrieval.rerank_top_k",
+            retrieval.rerank_top_k,
+            f"at most retrieval.max_k ({retrieval.max_k})",
+            "retrieval.max_k",
+        )
+    if "*" in settings.chat.allowed_origins:
+        yield wrong("chat.allowed_origins", "*", "origins by name; a page of anybody must not use a visitor's session")
+    if settings.caching.semantic_similarity_threshold < 0.5:
+        yield wrong("caching.semantic_similarity_threshold", settings.caching.semantic_similarity_threshold, "0.5 to 1")

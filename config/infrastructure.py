@@ -1,0 +1,175 @@
+"""Which settings say where things run and how they are reached?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr
+
+from config.section import Port, Section, Share
+
+Environment = Literal["dev", "staging", "prod"]
+
+
+class AppSettings(Section):
+    """The application as a whole."""
+
+    name: str = Field("Knowledge Foundry", min_length=1, description="Name shown to people.")
+    version: str = Field("0.1.0", description="Version shown to people and in the API.")
+    environment: Environment = Field("dev", description="Which of the files dev, staging, prod applies.")
+    debug: bool = Field(False, description="Longer error messages; refused in prod.")
+    hot_reload: bool = Field(False, description="Apply changed YAML while running.")
+
+
+class StorageSettings(Section):
+    """Files on this machine."""
+
+    data_dir: Path = Field(Path(".data"), description="Folder for everything that is stored in files.")
+
+
+class ChatSettings(Section):
+    """The chat and the API."""
+
+    host: str = Field("127.0.0.1", description="Address the chat listens on.")
+    port: Port = Field(8000, description="Port the chat listens on.")
+    public_url: str = Field(
+        "", pattern=r"^(https?://[^/\s]+[^\s]*)?$", description="Address people use, if not host and port."
+    )
+    allowed_origins: tuple[str, ...] = Field((), description="Web origins that may call the API (CORS).")
+    trusted_proxies: tuple[str, ...] = Field(
+        ("127.0.0.1",), description="Addresses whose X-Forwarded-For header is believed."
+    )
+
+    @property
+    def url(self) -> str:
+        """Address to give to people, without a slash at its end."""
+        return self.public_url.rstrip("/") or f"http://{_reachable(self.host)}:{self.port}"
+
+
+class AdminSettings(Section):
+    """The admin app."""
+
+    host: str = Field("127.0.0.1", description="Address the admin app listens on.")
+    port: Port = Field(8501, description="Port the admin app listens on.")
+    public_url: str = Field(
+        "", pattern=r"^(https?://[^/\s]+[^\s]*)?$", description="Address administrators use, if not host and port."
+    )
+
+    @property
+    def url(self) -> str:
+        """Address to give to administrators, without a slash at its end."""
+        return self.public_url.rstrip("/") or f"http://{_reachable(self.host)}:{self.port}"
+
+
+class DatabaseSettings(Section):
+    """PostgreSQL, and the three roles that connect to it."""
+
+    host: str = Field(
+        "", description="Host, or folder of a Unix socket. Empty: the embedded server that `foundry up` starts."
+    )
+    port: Port = Field(5432, description="Port.")
+    name: str = Field("foundry", min_length=1, description="Database.")
+    user: str = Field("foundry_app", min_length=1, description="Role of the application; owns nothing.")
+    password: SecretStr = Field(SecretStr(""), description="Its password.")
+    migration_user: str = Field("foundry_owner", min_length=1, description="Role that owns and changes tables.")
+    migration_password: SecretStr = Field(SecretStr(""), description="Its password.")
+    maintenance_user: str = Field(
+        "foundry_maintenance", min_length=1, description="Role of sweeps and the operator; sees every organisation."
+    )
+    maintenance_password: SecretStr = Field(SecretStr(""), description="Its password.")
+    pool_size: int = Field(20, ge=1, le=500, description="Connections kept open by a process.")
+    max_overflow: int = Field(10, ge=0, le=500, description="Connections beyond these, for a moment.")
+    pool_pre_ping: bool = Field(True, description="Test a connection before using it.")
+    ssl_mode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        "prefer", description="How TLS is asked for, in libpq's words."
+    )
+
+
+class VectorDBSettings(Section):
+    """Where vectors are kept."""
+
+    provider: str = Field(
+        "pgvector", min_length=1, description="Shorthand for plugins.vector_databases.primary; the two must agree."
+    )
+    host: str = Field("", description="Host of a store that has one, such as Qdrant.")
+    port: Port = Field(6333, description="Its port.")
+    collection: str = Field(
+        "chunks", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Collection (table) that holds the chunks."
+    )
+    vector_size: int = Field(384, ge=1, le=16_000, description="Length of a vector; must be the model's.")
+    distance_metric: Literal["cosine", "dot", "euclidean"] = Field("cosine", description="How near is measured.")
+    prefer_grpc: bool = Field(False, description="Speak gRPC with a store that can.")
+
+
+class RedisSettings(Section):
+    """Redis: queue, cache and limits."""
+
+    host: str = Field("", description="Host, or path of a Unix socket. Empty: the embedded server of `foundry up`.")
+    port: Port = Field(6379, description="Port.")
+    db: int = Field(0, ge=0, le=1023, description="Number of the database.")
+    password: SecretStr = Field(SecretStr(""), description="Password.")
+    max_connections: int = Field(50, ge=1, le=10_000, description="Connections a process may open.")
+    tls: bool = Field(False, description="Use TLS.")
+    allow_old_version: bool = Field(False, description="Accept servers below 8.2.2 in prod.")
+
+    @property
+    def url(self) -> str:
+        """URL for the redis client; carries the password."""
+        password = self.password.get_secret_value()
+        login = f":{quote(password, safe='')}@" if password else ""
+        if self.host.startswith("/"):
+            return f"unix://{login}{quote(self.host)}?db={self.db}"
+        return f"{'rediss' if self.tls else 'redis'}://{login}{self.host}:{self.port}/{self.db}"
+
+
+class QueueSettings(Section):
+    """Background work."""
+
+    names: tuple[str, ...] = Field(("ingestion", "maintenance"), min_length=1, description="Queues, most urgent first.")
+    job_timeout_s: int = Field(1800, ge=10, le=86_400, description="A job that takes longer is given up.")
+    max_attempts: int = Field(3, ge=1, le=10, description="Attempts (kills count) before a document is set aside.")
+    lease_s: int = Field(60, ge=5, le=3600, description="How long a worker owns a task without a sign of life.")
+    heartbeat_s: int = Field(15, ge=1, le=600, description="How often it gives one.")
+    sweep_interval_s: int = Field(30, ge=1, le=3600, description="How often forgotten tasks are looked for.")
+
+
+class LoggingSettings(Section):
+    """What is logged and where to."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least serious level kept.")
+    format: Literal["json", "console"] = Field("json", description="For machines (Elastic Common Schema) or people.")
+    output: str = Field("stderr", min_length=1, description="stderr, stdout or the path of a file.")
+    include_content: bool = Field(False, description="Log texts of questions and answers; refused in prod.")
+
+
+class TracingSettings(Section):
+    """Traces, sent to Langfuse."""
+
+    enabled: bool = Field(False, description="Send traces.")
+    provider: Literal["langfuse"] = Field("langfuse", description="Where to.")
+    host: str = Field("", description="Address of the Langfuse server; required when enabled.")
+    public_key: str = Field("", description="Public key of the project.")
+    secret_key: SecretStr = Field(SecretStr(""), description="Secret key of the project.")
+    sample_rate: Share = Field(1.0, description="Share of questions that are traced.")
+
+
+class MetricsSettings(Section):
+    """Prometheus metrics."""
+
+    enabled: bool = Field(True, description="Offer metrics.")
+    port: Port = Field(9100, description="Port of the worker's metrics; the chat offers its own under /metrics.")
+
+
+class ObservabilitySettings(Section):
+    """Logs, traces, metrics."""
+
+    logging: LoggingSettings = LoggingSettings()
+    tracing: TracingSettings = TracingSettings()
+    metrics: MetricsSettings = MetricsSettings()
+
+
+def _reachable(host: str) -> str:
+    # 0.0.0.0 and :: are listened on, never called.
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound

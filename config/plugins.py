@@ -1,0 +1,85 @@
+"""Which settings say what is plugged in?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self, get_args
+
+from pydantic import Field, model_validator
+
+from config.section import Section
+
+
+class Routing(Section):
+    """When a model entry is used."""
+
+    priority: int = Field(100, ge=0, description="Lower comes first.")
+    models: tuple[str, ...] = Field((), description="Model names it takes, as globs; empty means all it knows.")
+    fallback_for: tuple[str, ...] = Field((), description="Entries it stands in for when they fail.")
+
+
+class PluginEntry(Section):
+    """One plugin with its options."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Name of the entry, unique in its kind.")
+    plugin: str = Field(
+        pattern=r"^[A-Za-z_][\w.-]*(:[A-Za-z_]\w*)?$",
+        description="module:Class under `plugins`, or the name of an installed entry point.",
+    )
+    enabled: bool = Field(True, description="Whether it is built.")
+    enabled_by: tuple[str, ...] = Field(
+        (), description="Environment variables: where `enabled` is not said, one of them set enables the entry."
+    )
+    # Options may hold keys, so they never show up in a repr.
+    config: Mapping[str, Any] = Field(default_factory=dict, repr=False, description="Options of the plugin.")
+    routing: Routing | None = Field(None, description="For models: when it is used.")
+
+
+class VectorDatabases(Section):
+    """Which of the stores is used, and which stands in."""
+
+    primary: str = Field("", description="Entry that is used. Empty: vector_db.provider.")
+    fallback: str = Field("", description="Entry that is read while the primary is down. Empty: none.")
+
+
+Entries = tuple[PluginEntry, ...]
+
+
+class PluginSettings(Section):
+    """Entries by kind, best first."""
+
+    llm: Entries = Field((), description="Language models.")
+    vector_db: Entries = Field((), description="Vector stores.")
+    embedding: Entries = Field((), description="Embedding models.")
+    parser: Entries = Field((), description="Document parsers.")
+    reranker: Entries = Field((), description="Rerankers.")
+    auth: Entries = Field((), description="Ways to sign in.")
+    rate_limiter: Entries = Field((), description="Rate limiters.")
+    cache: Entries = Field((), description="Caches.")
+    notifier: Entries = Field((), description="Notifiers.")
+    vector_databases: VectorDatabases = VectorDatabases()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for kind in KINDS:
+            names = [entry.name for entry in self.of(kind)]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{kind}: {', '.join(twice)} stands there twice; names are unique")
+        return self
+
+    def of(self, kind: str) -> Entries:
+        """All entries of a kind, disabled ones too.
+
+        Raises:
+            KeyError: There is no such kind.
+        """
+        if kind not in KINDS:
+            raise KeyError(kind)
+        entries: Entries = getattr(self, kind)
+        return entries
+
+
+KINDS: tuple[str, ...] = tuple(
+    name for name, field in PluginSettings.model_fields.items() if PluginEntry in get_args(field.annotation)
+)

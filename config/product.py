@@ -1,0 +1,137 @@
+"""Which settings say how the product behaves towards people?"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from config.section import Section, Share
+
+_SUPPORTED_TYPES = (
+    "application/pdf",
+    "text/plain",
+    "text/markdown",
+    "text/html",
+    "text/csv",
+    "message/rfc822",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+)
+
+
+class AuthSettings(Section):
+    """Signing in."""
+
+    jwt_secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that signs access tokens, 32 characters or more; required in prod, made by `foundry up` else.",
+    )
+    algorithm: Literal["HS256", "HS384", "HS512"] = Field("HS256", description="How access tokens are signed.")
+    access_token_minutes: int = Field(60, ge=1, le=1440, description="Life of an access token.")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="Life of a refresh token.")
+    password_min_length: int = Field(12, ge=8, le=72, description="Shortest password.")
+    password_require_uppercase: bool = Field(True, description="A password needs an upper-case letter.")
+    password_require_number: bool = Field(True, description="A password needs a number.")
+    password_require_special: bool = Field(True, description="A password needs a special character.")
+
+
+class RateLimitingSettings(Section):
+    """Questions, uploads and writes in an hour; reads have a bucket of their own."""
+
+    enabled: bool = Field(True, description="Count requests.")
+    default_per_hour: int = Field(100, ge=1, description="For whoever has no limit below, and new API keys.")
+    viewer_per_hour: int = Field(100, ge=1, description="For a viewer.")
+    editor_per_hour: int = Field(500, ge=1, description="For an editor.")
+    admin_per_hour: int = Field(2000, ge=1, description="For an administrator.")
+    organization_per_hour: int = Field(10_000, ge=1, description="For all of an organisation together.")
+    ip_per_hour: int = Field(1000, ge=1, description="For an address that has not signed in.")
+    reads_per_hour: int = Field(20_000, ge=1, description="Lists, page pictures, receipts, for one person.")
+    when_store_is_down: Literal["memory", "allow", "refuse"] = Field(
+        "memory", description="Without Redis: count in the process, let all pass, or refuse all."
+    )
+
+
+class CachingSettings(Section):
+    """What is kept to be faster."""
+
+    enabled: bool = Field(True, description="Keep anything at all.")
+    default_ttl: int = Field(3600, ge=1, description="Seconds an entry is kept.")
+    semantic_cache_enabled: bool = Field(
+        True, description="Answer again what was answered; also needs the feature flag semantic_cache."
+    )
+    semantic_similarity_threshold: Share = Field(0.95, description="Cosine from which two questions may be one.")
+
+
+class FeatureFlags(Section):
+    """Parts that can be switched off and on."""
+
+    hybrid_search: bool = Field(True, description="Search by meaning and by words; off: by meaning only.")
+    semantic_cache: bool = Field(False, description="Answers that were given before.")
+    llm_streaming: bool = Field(True, description="Show an answer while it is written.")
+    multi_model_routing: bool = Field(False, description="Choose among several models.")
+    auto_reranking: bool = Field(False, description="Permit the evaluation to switch reranking on.")
+    voice_input: bool = Field(False, description="Speak a question.")
+
+
+class IngestionSettings(Section):
+    """How documents are read; sizes of chunks are tokens of the embedding model."""
+
+    chunk_size: int = Field(512, ge=16, le=8192, description="Tokens a chunk should have; the model's window caps it.")
+    chunk_overlap: int = Field(50, ge=0, description="Tokens a chunk repeats from the one before.")
+    min_chunk_size: int = Field(100, ge=1, description="Smaller pieces are joined to their neighbour.")
+    max_chunk_size: int = Field(2000, ge=16, description="No chunk is larger, tables included.")
+    supported_types: tuple[str, ...] = Field(_SUPPORTED_TYPES, min_length=1, description="Types that may be uploaded.")
+    max_file_size_mb: int = Field(50, ge=1, le=10_000, description="Largest file.")
+    parse_memory_mb: int = Field(2048, ge=256, description="Address space of the process that reads a file.")
+    parse_cpu_s: int = Field(120, ge=1, description="Processor seconds it may use.")
+    parse_wall_s: int = Field(180, ge=1, description="Seconds it may take.")
+    parse_processes: int = Field(1, ge=1, le=64, description="Files read at the same time by a worker.")
+
+    @model_validator(mode="after")
+    def _sizes_are_ordered(self) -> Self:
+        if not self.min_chunk_size <= self.chunk_size <= self.max_chunk_size:
+            raise ValueError("min_chunk_size <= chunk_size <= max_chunk_size must hold")
+        if self.chunk_overlap >= self.chunk_size:
+            raise ValueError("chunk_overlap must be smaller than chunk_size")
+        return self
+
+
+class RetrievalSettings(Section):
+    """How evidence is found and when it is enough."""
+
+    default_k: int = Field(10, ge=1, description="Results of a search that names no number.")
+    max_k: int = Field(50, ge=1, le=1000, description="Most results a search may ask for.")
+    candidate_k: int = Field(50, ge=1, le=1000, description="Hits taken from each side before they are fused.")
+    reranking_enabled: bool = Field(False, description="Let the reranker reorder candidates.")
+    rerank_top_k: int = Field(6, ge=1, le=50, description="Pieces of evidence shown to the model.")
+    hybrid_search_weight: Share = Field(0.7, description="Weight of meaning; words have the rest.")
+    fusion: Literal["convex", "rrf"] = Field("convex", description="Weighted scores, or reciprocal ranks.")
+    rrf_k: int = Field(60, ge=1, description="Constant of reciprocal rank fusion.")
+    min_evidence_score: Share = Field(0.25, description="Evidence below it is not enough: the question is refused.")
+    max_rewrites: int = Field(1, ge=0, le=3, description="Times the question is put differently before refusing.")
+
+    @model_validator(mode="after")
+    def _numbers_are_ordered(self) -> Self:
+        if self.default_k > self.max_k:
+            raise ValueError("default_k must not exceed max_k")
+        return self
+
+
+class PromptIds(Section):
+    """Which prompt each step uses (file names in graph/prompts, without .md)."""
+
+    answer: str = Field("answer", pattern=r"^[a-z0-9_.-]+$", description="Writes the answer.")
+    contextualize: str = Field("contextualize", pattern=r"^[a-z0-9_.-]+$", description="Makes a follow-up standalone.")
+    rewrite: str = Field("rewrite", pattern=r"^[a-z0-9_.-]+$", description="Puts a question differently.")
+
+
+class GenerationSettings(Section):
+    """How answers are written."""
+
+    model: str = Field("", description="Model that answers. Empty: the first of the preferred provider.")
+    temperature: float = Field(0.2, ge=0, le=2, description="How freely it writes.")
+    max_tokens: int = Field(2048, ge=1, le=32_000, description="Longest answer.")
+    timeout_s: float = Field(120.0, gt=0, le=3600, description="Longest time for a whole answer.")
+    prompts: PromptIds = PromptIds()

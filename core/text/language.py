@@ -1,0 +1,67 @@
+"""In which language is a text written?"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from functools import lru_cache
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+LATIN = ["en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "ro", "hu", "tr", "pl", "cs"]
+OTHER = ["ru", "uk", "ar", "el", "hi", "he"]
+SAMPLE = 2000
+SHORT = 12
+"""Below so many letters only the script decides; the guess would be noise."""
+
+_SCRIPTS = (
+    ("HIRAGANA", "ja"),
+    ("KATAKANA", "ja"),
+    ("HANGUL", "ko"),
+    ("THAI", "th"),
+    ("CJK", "zh"),
+    ("ARABIC", "ar"),
+    ("GREEK", "el"),
+    ("HEBREW", "he"),
+    ("DEVANAGARI", "hi"),
+    ("CYRILLIC", "ru"),
+)
+UNDETERMINED = "und"
+
+
+def detect(text: str) -> str:
+    """ISO 639-1 code, or ``und`` when there is too little to go by."""
+    sample = text[:SAMPLE]
+    letters = [c for c in sample if c.isalpha()]
+    if not letters:
+        return UNDETERMINED
+    by_script = _by_script("".join(letters[:400]))
+    if by_script is not None and by_script not in {"ar", "ru"}:
+        return by_script
+    if len(letters) < SHORT:
+        return by_script or UNDETERMINED
+    code, _ = _identifier().classify(sample)
+    return str(code)
+
+
+def _by_script(letters: str) -> str | None:
+    counts = Counter(_script(c) for c in letters)
+    if counts["ja"] > 0.05 * len(letters):
+        return "ja"
+    for _, code in _SCRIPTS:
+        if counts[code] > 0.3 * len(letters):
+            return code
+    return None
+
+
+@lru_cache(maxsize=20_000)
+def _script(letter: str) -> str:
+    name = unicodedata.name(letter, "")
+    return next((code for prefix, code in _SCRIPTS if name.startswith(prefix)), "")
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> LanguageIdentifier:
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+    identifier.set_languages(LATIN + OTHER)
+    return identifier

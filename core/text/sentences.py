@@ -1,0 +1,56 @@
+"""Where do sentences begin and end?"""
+
+from __future__ import annotations
+
+import re
+
+_BREAK = re.compile(r"(?:(?<=[.!?…])[\"'”’»)\]]*\s+)|(?<=[。！？])|\n{1,}")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:e\.g|i\.e|z\.\s?B|d\.\s?h|u\.\s?a|bzw|ca|vgl|Nr|Abs|Art|Dr|Mr|Mrs|Ms|Prof|St|No|Fig|Eq|Sec|vs|etc|al|"
+    r"approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|[A-Z])\.$"
+)
+_NUMBERED = re.compile(r"^\s*(?:\d{1,3}|[a-zA-Z])[.)]$")
+
+
+def split(text: str) -> list[tuple[int, int]]:
+    """Spans of sentences without surrounding space, in order.
+
+    Lines are kept apart (list items, table rows) unless a line plainly runs on into the next one.
+    """
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for match in _BREAK.finditer(text):
+        end = match.start()
+        if "\n" in match.group():
+            if _runs_on(text, start, end, match.end()):
+                continue
+        elif _not_an_end(text[start:end]):
+            continue
+        _add(spans, text, start, end if "\n" in match.group() else match.end())
+        start = match.end()
+    _add(spans, text, start, len(text))
+    return spans
+
+
+def _not_an_end(sentence: str) -> bool:
+    tail = sentence[-24:]
+    return bool(_ABBREVIATION.search(tail) or _NUMBERED.match(sentence))
+
+
+def _runs_on(text: str, start: int, end: int, following: int) -> bool:
+    """A wrapped line: no end mark, long enough to have been wrapped, and the next line goes on in lower case."""
+    line = text[text.rfind("\n", 0, end) + 1 : end].rstrip()
+    if following - end > 1 or not line or following >= len(text) or "|" in line:
+        return False
+    ended = line[-1] in ".!?…:;。！？"
+    bullet = re.match(r"\s*(?:[-*•–]|\d+[.)])\s", text[following : following + 8]) is not None
+    wrapped = len(line) >= 60 or text[following].islower()
+    return not ended and not bullet and wrapped and end > start
+
+
+def _add(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
+    piece = text[start:end]
+    stripped = piece.strip()
+    if stripped:
+        first = start + len(piece) - len(piece.lstrip())
+        spans.append((first, first + len(stripped)))

@@ -1,0 +1,108 @@
+"""Which terms does a text have?
+
+Unicode-normalised, case-folded, stemmed by the language's Snowball stemmer; overlapping pairs of characters for scripts
+without spaces; codes such as ``E-47`` whole and in parts. Function words stay out: they rank nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+import snowballstemmer
+
+from core.text.language import UNDETERMINED
+
+SPACE = 2**29
+"""Term ids lie in 0 … SPACE - 1."""
+
+_STEMMERS = {
+    "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish", "fi": "finnish",
+    "fr": "french", "hi": "hindi", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian",
+    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish",
+}  # fmt: skip
+_FUNCTION_WORDS = {
+    "en": "a an and are as at be but by for if in into is it no not of on or such that the their then there these "
+    "they this to was will with",
+    "de": "der die das den dem des ein eine einer eines einem einen und oder ist sind war wird werden mit von zu zum "
+    "zur im in am an auf für bei nach aus als auch es sie er wir ihr ich nicht dass sich wie was welche welcher "
+    "welches",
+    "fr": "le la les un une des du de et ou est sont dans par pour sur avec que qui ce cette ces il elle au aux en",
+    "es": "el la los las un una unos unas de del y o es son en por para con que se su al lo como",
+    "it": "il lo la i gli le un una di del della e o è sono in per con che si da al nel",
+    "pt": "o a os as um uma de do da dos das e ou é são em por para com que se no na",
+    "nl": "de het een en of is zijn in op voor met van dat die te aan bij er",
+}
+_STOP = {code: frozenset(words.split()) for code, words in _FUNCTION_WORDS.items()}
+
+_WORD = re.compile(r"[^\W_]+(?:[-./][^\W_]+)*(?:'[^\W_]+)?")
+_PART = re.compile(r"[^\W_]+")
+_UNSPACED = re.compile(
+    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff\uac00-\ud7af"
+    r"\U00020000-\U0002fa1f]+"
+)
+_ARABIC_MARKS = re.compile(r"[\u064b-\u065f\u0670\u0640]")
+_ARABIC_FOLD = str.maketrans("أإآىة", "اااية")
+
+
+def terms(text: str, language: str) -> list[str]:
+    """Terms in the order of the text, with repeats."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    found: list[str] = []
+    position = 0
+    for run in _UNSPACED.finditer(folded):
+        _spaced(folded[position : run.start()], language, found)
+        _unspaced(run.group(), found)
+        position = run.end()
+    _spaced(folded[position:], language, found)
+    return found
+
+
+def term_id(term: str) -> int:
+    """A stable number for a term."""
+    return _hashed(term)
+
+
+@lru_cache(maxsize=200_000)
+def _hashed(term: str) -> int:
+    return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "replace"), digest_size=4).digest()) % SPACE
+
+
+def _spaced(text: str, language: str, found: list[str]) -> None:
+    stop = _STOP.get(language, _STOP["en"] if language == UNDETERMINED else frozenset())
+    for match in _WORD.finditer(text):
+        word = match.group()
+        if word in stop:
+            continue
+        if "'" in word:
+            word = word.split("'", 1)[0]
+        if any(sign in word for sign in "-./"):
+            if any(c.isdigit() for c in word):
+                found.append(word)
+            found.extend(_stem(part, language) for part in _PART.findall(word) if part not in stop)
+        elif word:
+            found.append(_stem(word, language))
+
+
+def _unspaced(run: str, found: list[str]) -> None:
+    found.extend(run)
+    found.extend(run[i : i + 2] for i in range(len(run) - 1))
+
+
+@lru_cache(maxsize=200_000)
+def _stem(word: str, language: str) -> str:
+    if any(c.isdigit() for c in word):
+        return word
+    if "\u0600" <= word[0] <= "\u06ff":
+        word = _ARABIC_MARKS.sub("", word).translate(_ARABIC_FOLD) or word
+    stemmer = _stemmer(language)
+    return str(stemmer.stemWord(word)) if stemmer else word
+
+
+@lru_cache(maxsize=32)
+def _stemmer(language: str) -> Any:
+    name = _STEMMERS.get(language if language != UNDETERMINED else "en")
+    return snowballstemmer.stemmer(name) if name else None

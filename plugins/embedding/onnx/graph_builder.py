@@ -1,0 +1,150 @@
+"""How does a BERT encoder become an ONNX file?
+
+Built from ONNX Runtime's fused operators (contrib operators of domain com.microsoft), with mean pooling and L2
+normalisation inside. int8 is ONNX Runtime's dynamic quantisation, one scale per output channel.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Weights = dict[str, npt.NDArray[np.float32]]
+LAYERS = 6
+HEADS = 12
+EPSILON = 1e-12
+OPSET = 17
+
+
+def build(weights: Weights, target: Path, *, quantize: bool) -> None:
+    """Write the model to ``target``; several processes may do so at once, and each finds a whole file."""
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as folder:
+        plain, final = Path(folder) / "fp32.onnx", Path(folder) / "final.onnx"
+        onnx.save(_model(weights), plain)
+        if quantize:
+            quantize_dynamic(
+                plain,
+                final,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul", "Attention"],
+                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+            )
+        else:
+            plain.rename(final)
+        final.replace(target)
+
+
+def _model(weights: Weights) -> Any:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes: list[Any] = []
+    initializers: list[Any] = []
+
+    def constant(name: str, value: npt.NDArray[Any]) -> str:
+        initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def node(kind: str, inputs: list[str], output: str, domain: str = "", **attributes: Any) -> str:
+        nodes.append(helper.make_node(kind, inputs, [output], name=output, domain=domain, **attributes))
+        return output
+
+    def fused(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        return node(kind, inputs, output, "com.microsoft", **attributes)
+
+    embedded = _embeddings(weights, constant, nodes)
+    hidden = embedded
+    for layer in range(LAYERS):
+        hidden = _layer(weights, f"encoder.layer.{layer}", hidden, constant, node, fused)
+    mask = node("Cast", ["attention_mask"], "mask_float", to=TensorProto.FLOAT)
+    mask3 = node("Unsqueeze", [mask, constant("axis_last", np.array([2], np.int64))], "mask3")
+    axis = constant("axis_tokens", np.array([1], np.int64))
+    total = node("ReduceSum", [node("Mul", [hidden, mask3], "masked"), axis], "total", keepdims=0)
+    mean = node("Div", [total, node("ReduceSum", [mask3, axis], "count", keepdims=0)], "mean")
+    node("LpNormalization", [mean], "embedding", axis=1, p=2)
+    graph = helper.make_graph(
+        nodes,
+        "minilm",
+        [
+            helper.make_tensor_value_info("input_ids", TensorProto.INT32, ["batch", "tokens"]),
+            helper.make_tensor_value_info("attention_mask", TensorProto.INT32, ["batch", "tokens"]),
+        ],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 384])],
+        initializers,
+    )
+    return helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)],
+        ir_version=min(onnx.IR_VERSION, 10),
+    )
+
+
+def _embeddings(weights: Weights, constant: Any, nodes: list[Any]) -> str:
+    from onnx import helper
+
+    # One segment only: its embedding is added to every word, and the operator's segment input stays empty.
+    words = weights["embeddings.word_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    nodes.append(
+        helper.make_node(
+            "EmbedLayerNormalization",
+            [
+                "input_ids",
+                "",
+                constant("words", words),
+                constant("positions", weights["embeddings.position_embeddings.weight"]),
+                "",
+                constant("embedding_gamma", weights["embeddings.LayerNorm.weight"]),
+                constant("embedding_beta", weights["embeddings.LayerNorm.bias"]),
+            ],
+            ["embedded", "unused_mask_index"],
+            domain="com.microsoft",
+            epsilon=EPSILON,
+        )
+    )
+    return "embedded"
+
+
+def _layer(weights: Weights, name: str, hidden: str, constant: Any, node: Any, fused: Any) -> str:
+    parts = [f"{name}.attention.self.{part}" for part in ("query", "key", "value")]
+    qkv = np.concatenate([weights[f"{part}.weight"].T for part in parts], axis=1)
+    qkv_bias = np.concatenate([weights[f"{part}.bias"] for part in parts])
+    attended = fused(
+        "Attention",
+        [hidden, constant(f"{name}.qkv", qkv), constant(f"{name}.qkv_bias", qkv_bias), "attention_mask"],
+        f"{name}.attended",
+        num_heads=HEADS,
+    )
+
+    def dense(inputs: str, part: str) -> str:
+        weight = constant(f"{name}.{part}.weight", weights[f"{name}.{part}.weight"].T)
+        return str(node("MatMul", [inputs, weight], f"{name}.{part}.product"))
+
+    def normalised(inputs: str, skip: str, part: str) -> str:
+        return str(
+            fused(
+                "SkipLayerNormalization",
+                [
+                    inputs,
+                    skip,
+                    constant(f"{name}.{part}.gamma", weights[f"{name}.{part}.LayerNorm.weight"]),
+                    constant(f"{name}.{part}.beta", weights[f"{name}.{part}.LayerNorm.bias"]),
+                    constant(f"{name}.{part}.bias", weights[f"{name}.{part}.dense.bias"]),
+                ],
+                f"{name}.{part}.normalised",
+                epsilon=EPSILON,
+            )
+        )
+
+    middle = normalised(dense(attended, "attention.output.dense"), hidden, "attention.output")
+    bias = constant(f"{name}.intermediate.bias", weights[f"{name}.intermediate.dense.bias"])
+    active = fused("BiasGelu", [dense(middle, "intermediate.dense"), bias], f"{name}.active")
+    return normalised(dense(active, "output.dense"), middle, "output")

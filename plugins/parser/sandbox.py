@@ -1,0 +1,208 @@
+"""How is an untrusted file read without risk to the worker?
+
+A few resident child processes with limits read files one after the other; starting one costs a second, so each serves
+many files and is then replaced. A child that hangs, crashes or eats its memory is killed, and only its document fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from core.errors import DocumentError
+from core.types import ParsedDocument
+from plugins.parser.transfer import from_json
+
+log = structlog.get_logger(__name__)
+
+MAX_ANSWER = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ParseLimits:
+    """What one file may cost."""
+
+    memory_mb: int = 2048
+    cpu_s: int = 120
+    wall_s: int = 180
+
+
+class _Child:
+    """One limited process and the pipe its answers come through."""
+
+    def __init__(self, process: asyncio.subprocess.Process, answers: asyncio.StreamReader) -> None:
+        self.process = process
+        self._answers = answers
+        self.jobs = 0
+
+    @classmethod
+    async def start(cls, limits: ParseLimits) -> _Child:
+        read, write = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "plugins.parser.child",
+                json.dumps(asdict(limits)),
+                str(write),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                pass_fds=(write,),
+                start_new_session=True,
+                env=_environment(),
+            )
+        except BaseException:
+            os.close(read)
+            raise
+        finally:
+            os.close(write)
+        reader = asyncio.StreamReader(limit=MAX_ANSWER)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read, "rb"))
+        return cls(process, reader)
+
+    async def ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The answer, or None when the process died over it."""
+        if self.process.stdin is None:
+            return None
+        self.jobs += 1
+        try:
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            await self.process.stdin.drain()
+            line = await self._answers.readline()
+        except (BrokenPipeError, ConnectionResetError, ValueError):
+            return None
+        if not line.endswith(b"\n"):
+            return None
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    async def kill(self) -> int:
+        """End the process and everything it started; its return code."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        return await self.process.wait()
+
+
+class ParserPool:
+    """Reads files in children, at most ``size`` at a time."""
+
+    def __init__(self, size: int, limits: ParseLimits, *, max_jobs_per_child: int = 200) -> None:
+        self._limits = limits
+        self._max_jobs = max_jobs_per_child
+        self._free: asyncio.Queue[_Child | None] = asyncio.Queue()
+        for _ in range(size):
+            self._free.put_nowait(None)
+        self._children: set[_Child] = set()
+
+    async def parse(
+        self, reference: str, options: Mapping[str, Any], file_path: Path, *, suffix: str
+    ) -> ParsedDocument:
+        """Read a file with the parser of that reference.
+
+        Raises:
+            DocumentError: It cannot be read, took too long, or brought the parser down.
+        """
+        child = await self._free.get()
+        try:
+            child = await self._ready(child)
+            request = {
+                "reference": reference,
+                "options": dict(options),
+                "path": os.path.abspath(file_path),  # noqa: PTH100 (touches no disk)
+                "suffix": suffix,
+            }
+            try:
+                async with asyncio.timeout(self._limits.wall_s):
+                    answer = await child.ask(request)
+            except TimeoutError:
+                await self._discard(child)
+                child = None
+                raise _too_slow(self._limits.wall_s) from None
+            if answer is None:
+                code = await self._discard(child)
+                child = None
+                raise _died(code)
+            return self._result(answer)
+        except asyncio.CancelledError:
+            if child is not None:
+                await self._discard(child)
+                child = None
+            raise
+        finally:
+            self._free.put_nowait(child)
+
+    async def close(self) -> None:
+        """End all children."""
+        for child in list(self._children):
+            await self._discard(child)
+
+    async def _ready(self, child: _Child | None) -> _Child:
+        if child is not None and (child.jobs >= self._max_jobs or child.process.returncode is not None):
+            await self._discard(child)
+            child = None
+        if child is None:
+            child = await _Child.start(self._limits)
+            self._children.add(child)
+        return child
+
+    async def _discard(self, child: _Child) -> int:
+        self._children.discard(child)
+        return await child.kill()
+
+    def _result(self, answer: dict[str, Any]) -> ParsedDocument:
+        if "document" in answer:
+            return from_json(answer["document"])
+        code, message, next_step = answer["failure"]
+        if "detail" in answer:
+            log.warning("parser_failed", detail=answer["detail"])
+        raise DocumentError(message, failure_code=code, next_step=next_step)
+
+
+def _environment() -> dict[str, str]:
+    """What a parser needs; no key or password of ours."""
+    kept = {
+        key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV") if key in os.environ
+    }
+    return {
+        **kept,
+        "HOME": "/nonexistent",
+        "PYTHONUTF8": "1",
+        "OMP_NUM_THREADS": "1",
+        "DO_NOT_TRACK": "1",
+        "SCARF_NO_ANALYTICS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+def _too_slow(seconds: int) -> DocumentError:
+    return DocumentError(
+        f"Reading the file took longer than {seconds} seconds.",
+        failure_code="parse_timeout",
+        next_step="Split it into smaller files, or ask the operator to raise ingestion.parse_wall_s.",
+    )
+
+
+def _died(code: int) -> DocumentError:
+    if code == -signal.SIGXCPU:
+        return DocumentError(
+            "Reading the file took more computing time than is allowed.",
+            failure_code="too_complex",
+            next_step="Split it into smaller files.",
+        )
+    return DocumentError(
+        "The file brought its reader down; it is damaged or built to do so.",
+        failure_code="parser_crashed",
+        next_step="Open it in its program, save it again, and upload that.",
+    )

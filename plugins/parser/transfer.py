@@ -1,0 +1,42 @@
+"""How does a parsed document travel from the limited process?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.types import Block, BlockKind, ParsedDocument, ParsedPage
+
+
+def to_json(document: ParsedDocument) -> dict[str, Any]:
+    """Plain data. Characters PostgreSQL cannot hold are replaced one by one, so that spans stay right."""
+    return {
+        "paged": document.paged,
+        "metadata": dict(document.metadata),
+        "pages": [
+            [
+                page.number,
+                _storable(page.text),
+                page.label,
+                [[block.kind.value, block.start, block.end, block.level] for block in page.blocks],
+            ]
+            for page in document.pages
+        ],
+    }
+
+
+def from_json(data: dict[str, Any]) -> ParsedDocument:
+    """The document again."""
+    return ParsedDocument(
+        pages=tuple(
+            ParsedPage(number, text, tuple(Block(BlockKind(k), s, e, level) for k, s, e, level in blocks), label)
+            for number, text, label, blocks in data["pages"]
+        ),
+        metadata=data["metadata"],
+        paged=data["paged"],
+    )
+
+
+def _storable(text: str) -> str:
+    if text.isascii() and "\x00" not in text:
+        return text
+    return "".join("\ufffd" if c == "\x00" or "\ud800" <= c <= "\udfff" else c for c in text)

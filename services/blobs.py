@@ -1,0 +1,109 @@
+"""Where do the bytes of documents lie?
+
+Content-addressed, one folder per organisation: ``<root>/<organisation>/<two digits>/<sha256>``. A file appears whole
+or not at all: temporary file, fsync, rename, fsync of the folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from core.errors import ConfigurationError, DocumentError, NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A file that is safely on disk; ``path`` is relative to the store."""
+
+    sha256: str
+    size_bytes: int
+    path: str
+
+
+class BlobStore:
+    """Files by content."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def write(self, organization_id: UUID, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> StoredBlob:
+        """Store a stream.
+
+        Raises:
+            DocumentError: It is empty or longer than the limit; nothing is kept.
+            ConfigurationError: The disk is full.
+        """
+        folder = self._root / str(organization_id)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".incoming-")
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                digest, size = await _copy(chunks, file.fileno(), limit_bytes)
+                await asyncio.to_thread(os.fsync, file.fileno())
+            target = folder / digest[:2] / digest
+            await asyncio.to_thread(_publish, temporary, target)
+            return StoredBlob(digest, size, str(target.relative_to(self._root)))
+        except OSError as error:
+            raise ConfigurationError(
+                f"The file could not be stored: {error.strerror}.", next_step="Free some disk space."
+            ) from error
+        finally:
+            await asyncio.to_thread(temporary.unlink, missing_ok=True)
+
+    def resolve(self, path: str) -> Path:
+        """The file of a stored path.
+
+        Raises:
+            NotFoundError: It is not there, or the path leaves the store.
+        """
+        full = (self._root / path).resolve()
+        if not full.is_relative_to(self._root.resolve()) or not full.is_file():
+            raise NotFoundError("The file is no longer stored.")
+        return full
+
+    async def delete(self, path: str) -> None:
+        """Remove a file; one that is gone is fine."""
+        full = (self._root / path).resolve()
+        if full.is_relative_to(self._root.resolve()):
+            await asyncio.to_thread(full.unlink, missing_ok=True)
+
+
+async def _copy(chunks: AsyncIterator[bytes], descriptor: int, limit_bytes: int) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit_bytes:
+            raise DocumentError(
+                f"The file is larger than {limit_bytes / 1_000_000:.0f} MB.",
+                failure_code="too_large",
+                next_step="Split it, or ask an administrator to raise ingestion.max_file_size_mb.",
+            )
+        digest.update(chunk)
+        await asyncio.to_thread(_write_all, descriptor, chunk)
+    if not size:
+        raise DocumentError("The file is empty.", failure_code="empty", next_step="Upload a file with content.")
+    return digest.hexdigest(), size
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

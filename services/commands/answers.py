@@ -1,0 +1,99 @@
+"""How does an answer look in a terminal?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass, field
+
+from core.errors import KnowledgeFoundryError
+from core.events import (
+    AnswerEvent,
+    Citation,
+    CitationEvent,
+    DoneEvent,
+    NoticeEvent,
+    Outcome,
+    RefusalEvent,
+    ReplacedEvent,
+    TokenEvent,
+)
+
+_QUOTE = 240
+
+
+@dataclass(slots=True)
+class ReadAnswer:
+    """An answer after its last event."""
+
+    text: str = ""
+    citations: list[Citation] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    refused: bool = False
+    done: DoneEvent | None = None
+
+    @property
+    def cited(self) -> bool:
+        """Whether it is an answer that names its sources."""
+        answered = self.done is not None and self.done.outcome is Outcome.ANSWERED
+        return answered and bool(self.text.strip()) and bool(self.citations)
+
+    def as_json(self) -> str:
+        """The whole as one JSON object."""
+        outcome = self.done.outcome.value if self.done else Outcome.FAILED.value
+        return json.dumps(
+            {
+                "answer": self.text,
+                "outcome": outcome,
+                "citations": [citation.model_dump(mode="json") for citation in self.citations],
+                "notices": self.notices,
+            },
+            ensure_ascii=False,
+            indent=2,
+        )
+
+
+async def read(events: AsyncIterable[AnswerEvent], write: Callable[[str], None] | None = None) -> ReadAnswer:
+    """Collect an answer; ``write`` gets its text as it comes, and the whole again when it was replaced.
+
+    Raises:
+        KnowledgeFoundryError: The run failed; carries what it said.
+    """
+    answer = ReadAnswer()
+    show = write or (lambda _: None)
+    async for event in events:
+        match event:
+            case TokenEvent():
+                answer.text += event.text
+                show(event.text)
+            case ReplacedEvent():
+                answer.text = event.text
+                show(f"\n\n{event.text}")
+            case RefusalEvent():
+                answer.text, answer.refused = event.text, True
+                show(event.text)
+            case CitationEvent():
+                answer.citations.append(event.citation)
+            case NoticeEvent():
+                answer.notices.append(event.text)
+            case DoneEvent():
+                answer.done = event
+    if answer.done is None or answer.done.outcome is Outcome.FAILED:
+        reason = answer.done.error if answer.done else "it ended in the middle"
+        raise KnowledgeFoundryError(f"The question could not be answered: {reason}.")
+    return answer
+
+
+def sources(answer: ReadAnswer) -> str:
+    """The numbered sources and the notices, ready to print below the text."""
+    lines = [f"  {_source(citation)}" for citation in sorted(answer.citations, key=lambda one: one.number)]
+    return "\n".join([*lines, *(f"  Note: {notice}" for notice in answer.notices)])
+
+
+def _source(citation: Citation) -> str:
+    place = citation.page_label or (f"page {citation.page}" if citation.paged else "")
+    if not place and citation.heading_path:
+        place = " › ".join(citation.heading_path)
+    quote = " ".join(citation.quote.split())
+    shortened = quote if len(quote) <= _QUOTE else quote[: _QUOTE - 1].rstrip() + "…"
+    return f"[{citation.number}] {citation.filename}{', ' if place else ''}{place}: “{shortened}”"

@@ -1,0 +1,34 @@
+"""`foundry config`: which settings are in force?"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from config.loader import load_settings
+from config.show import effective
+
+app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
+
+
+@app.command()
+def show(
+    prefix: Annotated[str, typer.Argument(help="Only keys that start like this, such as database.")] = "",
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the built-in defaults.")] = False,
+) -> None:
+    """Print every setting with its value and the layer it came from; secrets are masked."""
+    rows = [row for row in effective(load_settings()) if row[0].startswith(prefix) and not (changed and _default(row))]
+    if json_output:
+        found = {key: {"value": value, "origin": origin} for key, value, origin in rows}
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    width = max((len(key) for key, _, _ in rows), default=0)
+    for key, value, origin in rows:
+        typer.echo(f"{key:<{width}}  {value}  ({origin})")
+
+
+def _default(row: tuple[str, str, str]) -> bool:
+    return row[2] == "default"

@@ -1,0 +1,37 @@
+"""`foundry migrate`: how does an outside database get its roles, its tables and its first account?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from config.loader import load_settings
+from services import first_run
+from services.commands.schema import bring_up_to_date
+from services.commands.stack import any_stack, outside_superuser
+from services.commands.terminal import DataDir, run, say
+
+
+def migrate(
+    data_dir: DataDir = None,
+    no_account: Annotated[bool, typer.Option("--no-account", help="Make no first organisation and administrator.")] = (
+        False
+    ),
+) -> None:
+    """Bring the database up to date; with FOUNDRY_SUPERUSER_PASSWORD set, also make the roles and the database."""
+    run(_migrate(data_dir, with_account=not no_account))
+
+
+async def _migrate(data_dir: DataDir, *, with_account: bool) -> None:
+    settings = load_settings().settings
+    if not settings.database.host:
+        # Embedded: opening the stack is all there is to do.
+        async with any_stack(data_dir, say=say):
+            say("The embedded database is up to date.")
+        return
+    await bring_up_to_date(settings.database, outside_superuser(settings))
+    say(f"The database {settings.database.name} on {settings.database.host} is up to date.")
+    if with_account and (account := await first_run.ensure_first_account(settings)) is not None:
+        link = f"{settings.chat.url}/login/link/{account.link_token}"
+        typer.echo(f"Administrator: {account.email}\nPassword:      {account.password}\nSign in once:  {link}")

@@ -1,0 +1,150 @@
+"""Where do commands find PostgreSQL and Redis: outside, in a running `foundry up`, or started for the occasion?
+
+Whatever is found is put into this process's environment as ``FOUNDRY__section__key``, the layer above all others, so
+that everything that loads settings from then on, child processes included, sees the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.loader import load_settings
+from config.models import Settings
+from core.errors import ConfigurationError
+from db.urls import DatabaseAddress
+from services.commands.schema import bring_up_to_date
+from services.embedded import EmbeddedEndpoints, embedded_services
+from services.embedded.lock import holder, only_instance
+from services.embedded.postgres import PORT, SUPERUSER
+from services.embedded.preflight import prepare_folder, require_space
+from services.embedded.secret_files import read_or_create, write_owner_only
+from services.embedded.supervisor import Say
+
+PUBLISHED = Path("run") / "environment.json"
+"""Inside the data folder: the environment of a running `foundry up`, readable by its owner only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Stores that are up, with a schema that is current.
+
+    Attributes:
+        running: Whether they run without us: outside, or in another process's `foundry up`; a worker then does, too.
+    """
+
+    data_dir: Path
+    settings: Settings
+    running: bool = False
+
+
+def data_folder(given: Path | None) -> Path:
+    """The folder named on the command line, else that of the settings."""
+    return (given or load_settings().settings.storage.data_dir).expanduser().absolute()
+
+
+@asynccontextmanager
+async def any_stack(data_dir: Path | None, *, say: Say) -> AsyncIterator[Stack]:
+    """Use what is there; start embedded services for the length of the block where nothing is."""
+    folder = data_folder(data_dir)
+    if holder(folder) is not None:
+        os.environ.update(_published(folder))
+        yield Stack(folder, load_settings().settings, running=True)
+        return
+    settings = load_settings().settings
+    if settings.database.host and settings.redis.host:
+        # All stores are outside, and so is whoever migrates them.
+        yield Stack(folder, settings, running=True)
+        return
+    async with own_stack(folder, say=say) as stack:
+        yield stack
+
+
+@asynccontextmanager
+async def own_stack(
+    folder: Path, *, say: Say, overrides: Mapping[str, str] | None = None
+) -> AsyncIterator[Stack]:
+    """Own a data folder, run the stores that no settings name, and bring the schema up to date.
+
+    Args:
+        overrides: Settings from the command line, as ``FOUNDRY__section__key``.
+
+    Raises:
+        ConfigurationError: Another instance, a full disk, wrong settings, a store that does not start.
+        DatabaseError: The schema cannot be brought up to date.
+    """
+    folder = prepare_folder(folder)
+    os.environ.update({"FOUNDRY__storage__data_dir": str(folder), **(overrides or {})})
+    settings = load_settings().settings
+    require_space(folder)
+    with only_instance(folder) as lock:
+        if lock.left_by is not None:
+            say(f"The last run (process {lock.left_by}) ended without cleaning up; going on from where it was.")
+        async with embedded_services(
+            folder, say=say, with_postgres=not settings.database.host, with_redis=not settings.redis.host
+        ) as endpoints:
+            environment = _environment(folder, settings, endpoints)
+            os.environ.update(environment)
+            settings = load_settings().settings
+            await bring_up_to_date(settings.database, _superuser(settings, endpoints))
+            published = {"FOUNDRY__storage__data_dir": str(folder), **(overrides or {}), **environment}
+            write_owner_only(folder / PUBLISHED, json.dumps(published, indent=1))
+            try:
+                yield Stack(folder, settings)
+            finally:
+                (folder / PUBLISHED).unlink(missing_ok=True)
+
+
+def _environment(folder: Path, settings: Settings, endpoints: EmbeddedEndpoints) -> dict[str, str]:
+    """What the embedded services and generated secrets add to the settings."""
+    secrets, values = folder / "secrets", {}
+    if endpoints.postgres is not None:
+        values |= {
+            "FOUNDRY__database__host": str(endpoints.postgres.socket_dir),
+            "FOUNDRY__database__port": str(PORT),
+            "FOUNDRY__database__ssl_mode": "disable",  # a socket of this machine, and the server has no certificate
+            "FOUNDRY__database__password": read_or_create(secrets / "database_application"),
+            "FOUNDRY__database__migration_password": read_or_create(secrets / "database_owner"),
+            "FOUNDRY__database__maintenance_password": read_or_create(secrets / "database_maintenance"),
+        }
+    if endpoints.redis is not None:
+        values |= {
+            "FOUNDRY__redis__host": endpoints.redis.host,
+            "FOUNDRY__redis__port": str(endpoints.redis.port),
+            "FOUNDRY__redis__password": endpoints.redis.password,
+        }
+    if not settings.auth.jwt_secret_key.get_secret_value():
+        values["FOUNDRY__auth__jwt_secret_key"] = read_or_create(secrets / "jwt_secret_key")
+    return values
+
+
+def _superuser(settings: Settings, endpoints: EmbeddedEndpoints) -> DatabaseAddress | None:
+    if endpoints.postgres is not None:
+        return DatabaseAddress(
+            str(endpoints.postgres.socket_dir), PORT, "postgres", SUPERUSER, endpoints.postgres.password, "disable"
+        )
+    return outside_superuser(settings)
+
+
+def outside_superuser(settings: Settings) -> DatabaseAddress | None:
+    """The superuser of an outside server, if FOUNDRY_SUPERUSER_PASSWORD is set; its name is FOUNDRY_SUPERUSER."""
+    password = os.environ.get("FOUNDRY_SUPERUSER_PASSWORD")
+    if not password:
+        return None
+    database = settings.database
+    name = os.environ.get("FOUNDRY_SUPERUSER", SUPERUSER)
+    return DatabaseAddress(database.host, database.port, "postgres", name, password, database.ssl_mode)
+
+
+def _published(folder: Path) -> dict[str, str]:
+    try:
+        found = json.loads((folder / PUBLISHED).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"Knowledge Foundry is starting or stopping on {folder}.", next_step="Try again in a moment."
+        ) from error
+    return {str(key): str(value) for key, value in found.items()}

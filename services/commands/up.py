@@ -1,0 +1,188 @@
+"""`foundry up`: how does a machine get from nothing to a cited answer?
+
+Each step is a function below, in the order in which `_bring_up` calls them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import tempfile
+import time
+import webbrowser
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from config.loader import IGNORE_MODEL_KEYS, load_settings
+from config.models import Settings
+from core.errors import KnowledgeFoundryError
+from services import first_run
+from services.commands import answers, processes
+from services.commands.gateway import Gateway
+from services.commands.stack import Stack, data_folder, own_stack
+from services.commands.terminal import DataDir, Interrupted, run, say
+from services.embedded.preflight import free_port, require_port
+from services.embedded.secret_files import write_owner_only
+from services.embedded.supervisor import Supervisor
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SIGN_IN_FILE = "first-sign-in.txt"
+_INDEX_WITHIN_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for.
+
+    Attributes:
+        demo: End after the first answer.
+    """
+
+    data_dir: Path
+    overrides: Mapping[str, str]
+    demo: bool = False
+    question: bool = True
+    browser: bool = False
+
+
+def up(
+    data_dir: DataDir = None,
+    chat_port: Annotated[int | None, typer.Option(help="Port of chat and API.", show_default=False)] = None,
+    admin_port: Annotated[int | None, typer.Option(help="Port of the admin app.", show_default=False)] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="In a scratch folder: answer one question, then end.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the chat in a browser.")] = False,
+    no_question: Annotated[bool, typer.Option("--no-question", help="Do not ask the sample question.")] = False,
+) -> None:
+    """Start everything: stores, worker, chat, admin; index the samples, answer one question, print the addresses."""
+    if demo:
+        _demo(chat_port, admin_port)
+        return
+    folder = data_folder(data_dir)
+    browser = not no_browser and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    wishes = Wishes(folder, _ports(chat_port, admin_port), question=not no_question, browser=browser)
+    try:
+        run(_bring_up(wishes))
+    except Interrupted:
+        say("Everything is stopped; the data stays in place.")
+
+
+def _demo(chat_port: int | None, admin_port: int | None) -> None:
+    # The demo must do the same on every machine: keys that lie about in the environment are ignored.
+    os.environ[IGNORE_MODEL_KEYS] = "1"
+    scratch = Path(tempfile.mkdtemp(prefix="foundry-demo-"))
+    ports = _ports(chat_port or free_port(), admin_port or free_port())
+    try:
+        run(_bring_up(Wishes(scratch, ports, demo=True)))
+    except Interrupted:
+        raise typer.Exit(130) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _ports(chat_port: int | None, admin_port: int | None) -> dict[str, str]:
+    given = {"FOUNDRY__chat__port": chat_port, "FOUNDRY__admin__port": admin_port}
+    return {key: str(port) for key, port in given.items() if port is not None}
+
+
+async def _bring_up(wishes: Wishes) -> None:
+    """All steps; returns after the answer in a demo, else only by cancellation."""
+    started = time.monotonic()
+    os.environ.update(wishes.overrides)
+    _check_ports(load_settings().settings)
+    say("Starting PostgreSQL and Redis …")
+    async with own_stack(wishes.data_dir, say=say, overrides=wishes.overrides) as stack:
+        account = await first_run.ensure_first_account(stack.settings)
+        _say_where_passages_go(stack.settings)
+        async with Supervisor(say) as supervisor:
+            await _start_processes(supervisor, stack)
+            link = await first_run.create_link(stack.settings)
+            async with Gateway.sign_in(stack.settings.chat.url, link) as gateway:
+                await _index_samples(gateway)
+                if wishes.question:
+                    await _answer_one_question(gateway)
+            if account is not None:
+                _show_account(account, stack)
+            _show_addresses(stack.settings, time.monotonic() - started)
+            if wishes.demo:
+                return
+            if wishes.browser:
+                webbrowser.open(stack.settings.chat.url)
+            await asyncio.Event().wait()
+
+
+def _check_ports(settings: Settings) -> None:
+    require_port(settings.chat.port, what="the chat", option="--chat-port", host=settings.chat.host)
+    require_port(settings.admin.port, what="the admin app", option="--admin-port", host=settings.admin.host)
+
+
+def _say_where_passages_go(settings: Settings) -> None:
+    """Whoever reads this must know before the first question whether text leaves the machine."""
+    for entry in settings.plugins.llm:
+        host = urlsplit(str(entry.config.get("base_url", ""))).hostname or ""
+        if entry.enabled and host and host not in ("localhost", "127.0.0.1", "::1"):
+            say(f"The language model {entry.name} is used: questions and passages leave this machine, to {host}.")
+
+
+async def _start_processes(supervisor: Supervisor, stack: Stack) -> None:
+    say("Starting worker, chat and admin …")
+    await supervisor.start(processes.worker(stack.data_dir))
+    await supervisor.start(processes.chat(stack.data_dir))
+    await supervisor.start(processes.admin(stack.data_dir, stack.settings))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(processes.until_chat_answers(supervisor, stack.settings))
+        group.create_task(processes.until_admin_answers(supervisor, stack.settings))
+
+
+async def _index_samples(gateway: Gateway) -> None:
+    """Hand in the sample documents, once: whoever deleted them does not want them back."""
+    files = sorted(path for path in (EXAMPLES / "corpus").glob("*") if path.is_file())
+    if not files or await gateway.has_documents():
+        return
+    say(f"Indexing {len(files)} sample documents …")
+    receipts = [await gateway.upload(path) for path in files]
+    for receipt in receipts:
+        await gateway.wait(receipt.task_id, within_s=_INDEX_WITHIN_S)
+
+
+async def _answer_one_question(gateway: Gateway) -> None:
+    """Ask the first sample question and print the answer.
+
+    Raises:
+        KnowledgeFoundryError: There is no answer, or one without a source.
+    """
+    question = _sample_question()
+    if not question:
+        return
+    answer = await answers.read(gateway.ask(question))
+    typer.echo(f"\n{question}\n\n{answer.text}\n\n{answers.sources(answer)}\n")
+    if not answer.cited:
+        raise KnowledgeFoundryError("The sample question was not answered with a source.", next_step="See chat.log.")
+
+
+def _sample_question() -> str:
+    """The first of the sample questions that the corpus answers; empty when there are none."""
+    path = EXAMPLES / "questions.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    questions = (json.loads(line) for line in lines if line.strip())
+    return next((str(one["question"]) for one in questions if one.get("answer")), "")
+
+
+def _show_account(account: first_run.FirstAccount, stack: Stack) -> None:
+    """Print the password, this once, and keep it in a file that only the owner can read."""
+    link = f"{stack.settings.chat.url}/login/link/{account.link_token}"
+    text = f"Administrator: {account.email}\nPassword:      {account.password}\nSign in once:  {link}\n"
+    path = stack.data_dir / SIGN_IN_FILE
+    write_owner_only(path, text)
+    typer.echo(f"{text}(shown this once; kept in {path}, delete it after changing the password)\n")
+
+
+def _show_addresses(settings: Settings, took_s: float) -> None:
+    chat, admin = settings.chat.url, settings.admin.url
+    typer.echo(f"Chat:   {chat}\nAdmin:  {admin}\nAPI:    {chat}/api/v1/docs\nReady after {took_s:.0f} s; Ctrl-C stops.")

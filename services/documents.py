@@ -1,0 +1,280 @@
+"""What documents are there, and what does a citation point at?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Row, delete, func, select, update
+
+from core.errors import ProviderError, ValidationError
+from core.identity import Principal, Role, Scope
+from core.types import Box, Chunk
+from db.models import Document, DocumentChunk, DocumentVersion, Task
+from db.repositories.documents import DocumentRepository
+from db.repositories.lexical import LexicalRepository
+from db.unit_of_work import Database
+from plugins.interfaces import VectorDBProvider
+from services import cursors
+from services.audit import ClientInfo, record
+from services.blobs import BlobStore
+from services.pipeline import count_out
+from services.receipts import receipt_of
+from services.views import CollectionView, DocumentPage, DocumentStatus, DocumentView, PagePicture, PassageView
+
+log = structlog.get_logger(__name__)
+
+PDF = "application/pdf"
+MAX_SCALE = 4.0
+
+
+class PageRenderer(Protocol):
+    """Draws pages; the pdf plugin brings one."""
+
+    page_boxes: Callable[[Path, int, int, int], list[Box]]
+    render_page: Callable[[Path, int, float, list[Box]], bytes]
+
+
+class DocumentService:
+    """Lists, passages, pictures and deletion."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        vectors: VectorDBProvider,
+        *,
+        vector_collection: str,
+        renderer: PageRenderer,
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._vectors = vectors
+        self._vector_collection = vector_collection
+        self._renderer = renderer
+
+    async def list_collections(self, principal: Principal) -> tuple[CollectionView, ...]:
+        """Readable collections by name."""
+        principal.require(Role.VIEWER)
+        async with self._database.transaction(principal.organization_id) as session:
+            rows = await DocumentRepository(session).list_collections(principal)
+            return tuple(
+                CollectionView(id=row[0].id, name=row[0].name, is_open=row[0].is_open, document_count=row[1])
+                for row in rows
+            )
+
+    async def list_page(
+        self,
+        principal: Principal,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        status: DocumentStatus | None = None,
+        query: str = "",
+    ) -> DocumentPage:
+        """Readable documents, newest first."""
+        principal.require(Role.VIEWER)
+        size = cursors.valid_limit(limit)
+        async with self._database.transaction(principal.organization_id) as session:
+            documents = DocumentRepository(session)
+            rows, total = await documents.list_page(
+                principal, after=cursors.decode(cursor), limit=size + 1, status=status, query=query.replace("\x00", "")
+            )
+            shown = rows[:size]
+            tasks = await documents.latest_tasks([row[0].id for row in shown])
+            items = tuple(_view(row, tasks.get(row[0].id)) for row in shown)
+        last = shown[-1][0] if len(rows) > size else None
+        return DocumentPage(
+            items=items, next_cursor=cursors.encode(last.created_at, last.id) if last else None, total=total
+        )
+
+    async def get(self, principal: Principal, document_id: UUID) -> DocumentView:
+        """One document.
+
+        Raises:
+            NotFoundError: Absent or not readable.
+        """
+        principal.require(Role.VIEWER)
+        async with self._database.transaction(principal.organization_id) as session:
+            documents = DocumentRepository(session)
+            await documents.get(document_id, principal=principal)
+            rows, _ = await documents.list_page(
+                principal, after=None, limit=1, status=None, query="", document_id=document_id
+            )
+            tasks = await documents.latest_tasks([document_id])
+            return _view(rows[0], tasks.get(document_id))
+
+    async def delete(self, principal: Principal, document_id: UUID, *, client: ClientInfo) -> None:
+        """Remove a document: it stops answering at once, then text, vectors and files go.
+
+        Raises:
+            NotFoundError: Absent or not readable.
+        """
+        principal.require(Role.EDITOR, Scope.WRITE)
+        async with self._database.transaction(principal.organization_id) as session:
+            documents = DocumentRepository(session)
+            await documents.get(document_id, principal=principal)
+            document = await session.get_one(Document, document_id, with_for_update=True)
+            if document.active_version_id is not None:
+                await count_out(
+                    session, LexicalRepository(session), principal.organization_id, document.active_version_id
+                )
+            paths = set(
+                await session.scalars(
+                    select(DocumentVersion.file_path).where(DocumentVersion.document_id == document_id)
+                )
+            )
+            document.is_deleted, document.active_version_id = True, None
+            document.filename, document.meta = f"deleted-{document_id}", {}
+            await session.execute(
+                update(Task)
+                .where(Task.document_id == document_id, Task.status.in_(("queued", "running")))
+                .values(status="failed", stage="failed", failure_code="deleted", completed_at=func.now())
+            )
+            await session.execute(delete(DocumentChunk).where(DocumentChunk.document_id == document_id))
+            await session.execute(delete(DocumentVersion).where(DocumentVersion.document_id == document_id))
+            record(
+                session,
+                organization_id=principal.organization_id,
+                user_id=principal.user_id,
+                action="deleted",
+                resource_type="document",
+                resource_id=document_id,
+                client=client,
+            )
+        await self._delete_traces(principal.organization_id, document_id, paths)
+
+    async def _delete_traces(self, organization_id: UUID, document_id: UUID, paths: set[str]) -> None:
+        try:
+            await self._vectors.delete_documents(self._vector_collection, [document_id], organization_id)
+        except ProviderError as error:
+            # Vectors without rows are never shown; the sweep of orphans removes them.
+            log.warning("vectors_left_behind", document_id=str(document_id), reason=error.code)
+        async with self._database.transaction(organization_id) as session:
+            unused = [path for path in paths if not await DocumentRepository(session).is_blob_used(path)]
+        for path in unused:
+            await self._blobs.delete(path)
+
+    # -- what a citation opens
+
+    async def passage(
+        self, principal: Principal, chunk_id: UUID, *, char_start: int | None = None, char_end: int | None = None
+    ) -> PassageView:
+        """The text of the page a chunk lies on, with the cited characters in it.
+
+        Raises:
+            NotFoundError: Absent or not readable.
+            ValidationError: The span does not lie on the page.
+        """
+        chunk, superseded, text = await self._chunk_and_page(principal, chunk_id)
+        start, end = _span(chunk, char_start, char_end, len(text))
+        return PassageView(
+            document_id=chunk.document_id,
+            version_id=chunk.version_id,
+            version_number=chunk.version_number,
+            filename=chunk.filename,
+            page=chunk.page,
+            page_label=chunk.page_label,
+            heading_path=chunk.heading_path,
+            text=text,
+            char_start=start,
+            char_end=end,
+            superseded=superseded,
+        )
+
+    async def page_picture(
+        self,
+        principal: Principal,
+        chunk_id: UUID,
+        *,
+        char_start: int | None = None,
+        char_end: int | None = None,
+        page: int | None = None,
+        scale: float = 1.5,
+    ) -> PagePicture:
+        """The page of a chunk drawn as PNG, the cited characters highlighted; ``page`` shows another one, without.
+
+        Raises:
+            NotFoundError: Absent or not readable.
+            ValidationError: The type has no pages to draw, or page, span or scale do not fit.
+        """
+        chunk, _, text = await self._chunk_and_page(principal, chunk_id)
+        if chunk.mime_type != PDF:
+            raise ValidationError("Only PDF pages can be drawn.", next_step="Open the passage as text.")
+        if not 0.2 <= scale <= MAX_SCALE:
+            raise ValidationError(f"scale must be between 0.2 and {MAX_SCALE}, not {scale}.")
+        start, end = _span(chunk, char_start, char_end, len(text))
+        async with self._database.transaction(principal.organization_id) as session:
+            version = await session.get_one(DocumentVersion, chunk.version_id)
+        wanted = chunk.page if page is None else page
+        if not 1 <= wanted <= (version.page_count or 1):
+            raise ValidationError(f"The document has pages 1 to {version.page_count}, not {wanted}.")
+        path = self._blobs.resolve(version.file_path)
+        boxes: list[Box] = []
+        if wanted == chunk.page:
+            boxes = await asyncio.to_thread(self._renderer.page_boxes, path, wanted, start, end)
+        png = await asyncio.to_thread(self._renderer.render_page, path, wanted, scale, boxes)
+        return PagePicture(png=png, boxes=tuple(boxes), pages=version.page_count or 1)
+
+    async def file(self, principal: Principal, document_id: UUID, version_id: UUID) -> tuple[Path, str, str]:
+        """(path, MIME type, name) of a version's file.
+
+        Raises:
+            NotFoundError: Absent, not readable or no longer stored.
+        """
+        principal.require(Role.VIEWER)
+        async with self._database.transaction(principal.organization_id) as session:
+            version = await DocumentRepository(session).get_version(document_id, version_id, principal=principal)
+        return self._blobs.resolve(version.file_path), version.mime_type, version.filename
+
+    async def _chunk_and_page(self, principal: Principal, chunk_id: UUID) -> tuple[Chunk, bool, str]:
+        principal.require(Role.VIEWER)
+        async with self._database.transaction(principal.organization_id) as session:
+            documents = DocumentRepository(session)
+            chunk, superseded = await documents.get_chunk(chunk_id, principal=principal)
+            pages = await documents.pages(chunk.version_id)
+        text = next((str(page["text"]) for page in pages if page["number"] == chunk.page), chunk.content)
+        return chunk, superseded, text
+
+
+def _span(chunk: Chunk, start: int | None, end: int | None, length: int) -> tuple[int, int]:
+    first = chunk.char_start if start is None else start
+    last = chunk.char_end if end is None else end
+    if not 0 <= first < last <= length:
+        raise ValidationError(f"Characters {first} to {last} do not lie on the page of {length} characters.")
+    return first, last
+
+
+def _view(
+    row: Row[Document, DocumentVersion | None, str, str], task: tuple[Task, DocumentVersion] | None
+) -> DocumentView:
+    document, version, collection, email = row
+    newest = task[1] if task else None
+    warning = None
+    if newest is not None and version is not None and newest.id != version.id and newest.error_message:
+        warning = (
+            f"Version {newest.number} could not be read ({newest.error_message}); version {version.number} answers."
+        )
+    return DocumentView(
+        id=document.id,
+        filename=document.filename,
+        mime_type=document.mime_type,
+        size_bytes=document.file_size,
+        status=DocumentStatus(document.status),
+        error_message=document.error_message,
+        warning=warning,
+        version_number=version.number if version else newest.number if newest else 1,
+        version_id=version.id if version else None,
+        pages=version.page_count if version else None,
+        chunks=version.chunk_count if version else None,
+        collection_id=document.collection_id,
+        collection_name=collection,
+        uploaded_by=email,
+        created_at=document.created_at,
+        indexed_at=document.indexed_at,
+        latest_task=receipt_of(*task) if task else None,
+    )

@@ -1,0 +1,271 @@
+"""How does a file come in?
+
+The answer to an upload is a receipt. Before it is given, bytes, row, task and outbox entry are safe; from then on a
+worker or the sweep will finish the task, whatever dies in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import ConflictError, NotFoundError, ProviderUnavailableError, QuotaError, ValidationError
+from core.identity import Principal, Role, Scope
+from core.security import content_type
+from db.models import Collection, Document, DocumentVersion, Organization, OutboxEntry, Task
+from db.repositories.documents import DocumentRepository
+from db.unit_of_work import Database
+from services.audit import ClientInfo, record
+from services.blobs import BlobStore, StoredBlob
+from services.job_queue import JobQueue
+from services.receipts import receipt_of
+from services.views import Receipt
+
+log = structlog.get_logger(__name__)
+
+TASK_INGEST = "ingest"
+MAX_FILENAME = 255
+DEFAULT_COLLECTION = "General"
+"""Where documents go when nobody says otherwise; open to the organisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    filename: str
+    mime_type: str
+    blob: StoredBlob
+
+
+class IngestionService:
+    """Uploads, receipts and repeats."""
+
+    def __init__(self, database: Database, blobs: BlobStore, queue: JobQueue, *, max_file_bytes: int) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._queue = queue
+        self._max_file_bytes = max_file_bytes
+
+    async def upload(
+        self,
+        principal: Principal,
+        *,
+        filename: str,
+        chunks: AsyncIterator[bytes],
+        collection_id: UUID | None = None,
+        client: ClientInfo,
+    ) -> Receipt:
+        """Take a file in; a known name becomes a new version, known content is reported and not stored twice.
+
+        Raises:
+            DocumentError: Empty, too large, of a type nobody reads; nothing is kept.
+            QuotaError: The organisation has as many documents as it may.
+            NotFoundError: There is no such collection.
+        """
+        principal.require(Role.EDITOR, Scope.WRITE)
+        name = clean_filename(filename)
+        blob = await self._blobs.write(principal.organization_id, chunks, limit_bytes=self._max_file_bytes)
+        try:
+            mime_type = await asyncio.to_thread(content_type.detect, self._blobs.resolve(blob.path), name)
+            receipt = await self._admit(principal, collection_id, _Upload(name, mime_type, blob), client)
+        except Exception:
+            await self._forget_if_unused(principal.organization_id, blob)
+            raise
+        if not receipt.unchanged:
+            await self._ring(principal.organization_id, receipt.task_id)
+        log.info("upload_received", document_id=str(receipt.document_id), size_bytes=blob.size_bytes, mime=mime_type)
+        return receipt
+
+    async def reindex(self, principal: Principal, document_id: UUID, *, client: ClientInfo) -> Receipt:
+        """Read the newest version of a document again; until that is done the old index answers.
+
+        Raises:
+            NotFoundError: No such document.
+            ConflictError: It is being read right now.
+        """
+        principal.require(Role.EDITOR, Scope.WRITE)
+        async with self._database.transaction(principal.organization_id) as session:
+            documents = DocumentRepository(session)
+            document = await documents.get(document_id, principal=principal)
+            version = await documents.latest_version(document_id)
+            if version is None:
+                raise NotFoundError("The document has no version to read.")
+            latest = (await documents.latest_tasks([document_id])).get(document_id)
+            if latest is not None and latest[0].status in ("queued", "running"):
+                raise ConflictError("The document is being read right now.", next_step="Wait until it is done.")
+            task = await _queue_task(session, principal, document, version)
+            record(
+                session,
+                organization_id=principal.organization_id,
+                user_id=principal.user_id,
+                action="updated",
+                resource_type="document",
+                resource_id=document_id,
+                client=client,
+                after={"reindex": version.number},
+            )
+            receipt = receipt_of(task, version)
+        await self._ring(principal.organization_id, receipt.task_id)
+        return receipt
+
+    async def receipt(self, principal: Principal, task_id: UUID) -> Receipt:
+        """How far a task is.
+
+        Raises:
+            NotFoundError: Absent or not yours to see.
+        """
+        async with self._database.transaction(principal.organization_id) as session:
+            rows = await DocumentRepository(session).list_tasks(principal, limit=1, task_id=task_id)
+            if not rows:
+                raise NotFoundError(f"There is no task {task_id} that you may see.")
+            return receipt_of(rows[0][0], rows[0][1])
+
+    async def list_tasks(self, principal: Principal, *, limit: int = 50) -> tuple[Receipt, ...]:
+        """The newest tasks of readable documents."""
+        async with self._database.transaction(principal.organization_id) as session:
+            rows = await DocumentRepository(session).list_tasks(principal, limit=limit)
+            return tuple(receipt_of(task, version) for task, version in rows)
+
+    # -- steps of an upload
+
+    async def _admit(
+        self, principal: Principal, collection_id: UUID | None, upload: _Upload, client: ClientInfo
+    ) -> Receipt:
+        async with self._database.transaction(principal.organization_id) as session:
+            documents = DocumentRepository(session)
+            # The organisation's row is the queue in which uploads of one organisation pass quota and naming.
+            organization = await session.get_one(Organization, principal.organization_id, with_for_update=True)
+            collection = await _collection(session, documents, principal, collection_id)
+            document = await documents.find_by_name(collection.id, upload.filename)
+            if document is None:
+                if await documents.count(principal) >= organization.max_documents:
+                    raise QuotaError(
+                        f"{organization.name} may hold {organization.max_documents} documents, and does.",
+                        next_step="Delete some, or ask the operator of this installation to raise max_documents.",
+                    )
+                document = _new_document(principal, collection, upload)
+                session.add(document)
+                await session.flush()
+                number = 1
+            else:
+                known = await _same_content(documents, document, upload)
+                if known is not None:
+                    return known
+                latest = await documents.latest_version(document.id)
+                number = latest.number + 1 if latest else 1
+            version = DocumentVersion(
+                organization_id=principal.organization_id,
+                document_id=document.id,
+                number=number,
+                content_hash=upload.blob.sha256,
+                file_path=upload.blob.path,
+                filename=upload.filename,
+                mime_type=upload.mime_type,
+                file_size=upload.blob.size_bytes,
+            )
+            session.add(version)
+            await session.flush()
+            task = await _queue_task(session, principal, document, version)
+            record(
+                session,
+                organization_id=principal.organization_id,
+                user_id=principal.user_id,
+                action="created" if number == 1 else "updated",
+                resource_type="document",
+                resource_id=document.id,
+                client=client,
+                after={"version": number, "sha256": upload.blob.sha256},
+            )
+            await session.refresh(task)
+            return receipt_of(task, version)
+
+    async def _ring(self, organization_id: UUID, task_id: UUID) -> None:
+        try:
+            await self._queue.ring(organization_id, task_id)
+        except ProviderUnavailableError as error:
+            log.warning("ring_postponed", task_id=str(task_id), reason=error.code)
+            return
+        async with self._database.transaction(organization_id) as session:
+            await session.execute(delete(OutboxEntry).where(OutboxEntry.task_id == task_id))
+
+    async def _forget_if_unused(self, organization_id: UUID, blob: StoredBlob) -> None:
+        async with self._database.transaction(organization_id) as session:
+            used = await DocumentRepository(session).is_blob_used(blob.path)
+        if not used:
+            await self._blobs.delete(blob.path)
+
+
+def clean_filename(filename: str) -> str:
+    """The last part of the name, in NFC, without control characters.
+
+    Raises:
+        ValidationError: Nothing is left, or it is longer than 255 characters.
+    """
+    last = PurePosixPath(filename.replace("\\", "/")).name
+    name = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C").strip()
+    if not name or name in {".", ".."}:
+        raise ValidationError("The file has no name.", next_step="Give it one and upload it again.")
+    if len(name) > MAX_FILENAME:
+        raise ValidationError(f"The file name is longer than {MAX_FILENAME} characters.", next_step="Shorten it.")
+    return name
+
+
+async def _collection(
+    session: AsyncSession, documents: DocumentRepository, principal: Principal, collection_id: UUID | None
+) -> Collection:
+    if collection_id is not None:
+        return await documents.get_collection(collection_id, principal=principal)
+    rows = await documents.list_collections(principal)
+    general = next((row[0] for row in rows if row[0].name == DEFAULT_COLLECTION), None)
+    if general is None:
+        general = Collection(organization_id=principal.organization_id, name=DEFAULT_COLLECTION, is_open=True)
+        session.add(general)
+        await session.flush()
+    return general
+
+
+async def _same_content(documents: DocumentRepository, document: Document, upload: _Upload) -> Receipt | None:
+    """The receipt of the version that already says this, unless reading it failed."""
+    latest = await documents.latest_version(document.id)
+    task = (await documents.latest_tasks([document.id])).get(document.id)
+    if latest is None or task is None or latest.content_hash != upload.blob.sha256 or task[0].status == "failed":
+        return None
+    return receipt_of(task[0], task[1], unchanged=True)
+
+
+def _new_document(principal: Principal, collection: Collection, upload: _Upload) -> Document:
+    return Document(
+        organization_id=principal.organization_id,
+        collection_id=collection.id,
+        user_id=principal.user_id,
+        filename=upload.filename,
+        file_path=upload.blob.path,
+        mime_type=upload.mime_type,
+        file_size=upload.blob.size_bytes,
+    )
+
+
+async def _queue_task(
+    session: AsyncSession, principal: Principal, document: Document, version: DocumentVersion
+) -> Task:
+    """A task and its bell, in the transaction of what they are about."""
+    task = Task(
+        organization_id=principal.organization_id,
+        task_type=TASK_INGEST,
+        document_id=document.id,
+        version_id=version.id,
+        user_id=principal.user_id,
+    )
+    session.add(task)
+    await session.flush()
+    session.add(OutboxEntry(organization_id=principal.organization_id, topic=TASK_INGEST, task_id=task.id))
+    await session.flush()
+    await session.refresh(task)
+    return task

@@ -1,0 +1,53 @@
+"""How is a worker told that there is something to do?
+
+RQ is a doorbell: the task row is the truth, and a lost or doubled ring does no harm. Jobs are named by path, so that
+services import no job, and travel as JSON, never as pickle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from core.errors import ProviderUnavailableError
+
+INGEST = "jobs.ingestion.ingest"
+JOBS = (INGEST,)
+"""Every dotted name that is enqueued; a test resolves each."""
+
+
+class JobQueue:
+    """Rings the bell."""
+
+    def __init__(self, client: redis.Redis, name: str) -> None:
+        self._queue = Queue(name, connection=client, serializer=JSONSerializer)
+
+    async def ring(self, organization_id: UUID, task_id: UUID) -> None:
+        """Tell a worker about a task.
+
+        Raises:
+            ProviderUnavailableError: Redis is away; the sweep will ring later.
+        """
+        try:
+            await asyncio.to_thread(
+                self._queue.enqueue,
+                INGEST,
+                str(organization_id),
+                str(task_id),
+                result_ttl=0,
+                failure_ttl=3600,
+                ttl=24 * 3600,
+            )
+        except redis.RedisError as error:
+            raise ProviderUnavailableError("The queue does not answer.", next_step="Check Redis.") from error
+
+    async def depth(self) -> int:
+        """How many rings nobody has answered yet."""
+        try:
+            return await asyncio.to_thread(lambda: self._queue.count)
+        except redis.RedisError as error:
+            raise ProviderUnavailableError("The queue does not answer.", next_step="Check Redis.") from error

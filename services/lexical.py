@@ -1,0 +1,73 @@
+"""Which terms does a text have, and what do they weigh in an organisation?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from core.text import bm25, language, terms
+from core.types import SparseVector
+from db.repositories.lexical import LexicalRepository
+from db.unit_of_work import Database
+
+PRIOR_CHUNKS = 20
+PRIOR_LENGTH = 100.0
+"""The first chunks of an organisation are weighed as if there were a few of this length already."""
+
+
+@dataclass(frozen=True, slots=True)
+class TermCounts:
+    """The terms of one chunk."""
+
+    counts: Counter[int]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeighedQuery:
+    """A query's sparse vector and the idf of each of its terms, rarest terms being the heaviest."""
+
+    vector: SparseVector
+    term_idf: dict[str, float]
+
+
+def count_terms(text: str, language_code: str) -> TermCounts:
+    """Terms of a chunk by id."""
+    found = terms.terms(text, language_code)
+    return TermCounts(Counter(terms.term_id(term) for term in found), len(found))
+
+
+def chunks_per_term(counted: Sequence[TermCounts]) -> Counter[int]:
+    """In how many of the chunks each term occurs."""
+    return Counter(term for chunk in counted for term in chunk.counts)
+
+
+class LexicalIndex:
+    """BM25 weights by the statistics of one organisation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def weigh_chunks(self, organization_id: UUID, counted: Sequence[TermCounts]) -> list[SparseVector]:
+        """Document-side weights; the mean length includes the chunks being added."""
+        async with self._database.transaction(organization_id) as session:
+            known = await LexicalRepository(session).read(organization_id, [])
+        chunks = known.chunk_count + len(counted) + PRIOR_CHUNKS
+        total = (
+            known.average_length * known.chunk_count
+            + sum(chunk.length for chunk in counted)
+            + PRIOR_CHUNKS * (known.average_length or PRIOR_LENGTH)
+        )
+        return [bm25.document_weights(chunk.counts, chunk.length, total / chunks) for chunk in counted]
+
+    async def weigh_query(self, organization_id: UUID, query: str) -> WeighedQuery:
+        """Query-side weights: idf over the organisation's active chunks."""
+        found = list(dict.fromkeys(terms.terms(query, language.detect(query))))
+        ids = {term: terms.term_id(term) for term in found}
+        async with self._database.transaction(organization_id) as session:
+            known = await LexicalRepository(session).read(organization_id, list(ids.values()))
+        vector = bm25.query_weights(list(ids.values()), known.document_frequency, known.chunk_count)
+        weights = dict(zip(vector.indices, vector.values, strict=True))
+        return WeighedQuery(vector, {term: weights.get(term_id, 0.0) for term, term_id in ids.items()})

@@ -1,0 +1,377 @@
+"""How does a stored file become something that can be found?
+
+parsing → chunking → embedding → indexing → verifying → ready. Every step can be repeated: chunk ids follow from version
+and position, vectors replace themselves, and chunks, statistics and the switch to the new version are one transaction
+that carries the lease's token.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import numpy as np
+import structlog
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import ConflictError, DocumentError, KnowledgeFoundryError
+from core.text import language
+from core.types import ChunkDraft, ParsedDocument, SparseVector, Vector, VectorFilter, VectorPayload
+from db.models import Document, DocumentChunk, DocumentVersion, Task
+from db.repositories.lexical import LexicalRepository
+from db.unit_of_work import Database
+from plugins.interfaces import EmbeddingProvider, VectorDBProvider
+from services.blobs import BlobStore
+from services.chunking import chunk_document
+from services.leases import Lease, LeaseKeeper, LeaseLostError
+from services.lexical import LexicalIndex, TermCounts, chunks_per_term, count_terms
+from services.views import IngestionStage
+
+log = structlog.get_logger(__name__)
+
+Parse = Callable[[Path, str], Awaitable[ParsedDocument]]
+"""Reads a file of a MIME type in a limited child process."""
+
+MAX_ATTEMPTS = 3
+BATCH = 64
+PROBES = 3
+CONTEXT_RESERVE_TOKENS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkingRules:
+    """Sizes in tokens of the embedding model."""
+
+    chunk_size: int
+    overlap: int
+    min_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is being read."""
+
+    document_id: UUID
+    collection_id: UUID
+    version_id: UUID
+    filename: str
+    mime_type: str
+    file_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """A version, ready to be written."""
+
+    parsed: ParsedDocument
+    drafts: Sequence[ChunkDraft]
+    counted: Sequence[TermCounts]
+    ids: Sequence[UUID]
+
+
+class IngestionPipeline:
+    """Does one task at a time; several may run side by side."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        blobs: BlobStore,
+        leases: LeaseKeeper,
+        parse: Parse,
+        embedding: EmbeddingProvider,
+        vectors: VectorDBProvider,
+        lexical: LexicalIndex,
+        collection: str,
+        rules: ChunkingRules,
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._leases = leases
+        self._parse = parse
+        self._embedding = embedding
+        self._vectors = vectors
+        self._lexical = lexical
+        self._collection = collection
+        self._rules = rules
+
+    async def run(self, organization_id: UUID, task_id: UUID) -> None:
+        """Do the task unless it is done or somebody else does it; afterwards its row says the truth."""
+        lease = await self._leases.take(organization_id, task_id)
+        if lease is None:
+            return
+        started = time.perf_counter()
+        try:
+            async with self._leases.kept(lease):
+                await self._attempt(lease)
+        except LeaseLostError:
+            log.info("lease_lost", task_id=str(task_id), attempt=lease.token)
+        except DocumentError as error:
+            await self._fail(lease, error.failure_code, error.message, error.next_step)
+        except KnowledgeFoundryError as error:
+            await self._retry_or_fail(lease, error)
+        except Exception:
+            incident = secrets.token_hex(4)
+            log.exception("ingestion_failed", task_id=str(task_id), incident=incident)
+            await self._fail(
+                lease,
+                "internal",
+                f"Something went wrong on our side (incident {incident}).",
+                "Try again; if it stays, tell the operator the incident number.",
+            )
+        else:
+            log.info("document_ready", task_id=str(task_id), seconds=round(time.perf_counter() - started, 3))
+
+    async def _attempt(self, lease: Lease) -> None:
+        if lease.token > MAX_ATTEMPTS:
+            raise DocumentError(
+                f"Reading this file brought the worker down {MAX_ATTEMPTS} times; it was set aside.",
+                failure_code="poison",
+                next_step="Check the file, or tell the operator.",
+            )
+        work = await self._begin(lease)
+        parsed = await self._parse(self._blobs.resolve(work.file_path), work.mime_type)
+        await self._stage(lease, IngestionStage.CHUNKING, 30)
+        drafts = self._chunk(work, parsed)
+        counted = [count_terms(indexed_text(draft), draft.language) for draft in drafts]
+        sparse = await self._lexical.weigh_chunks(lease.organization_id, counted)
+        ids = [uuid5(work.version_id, str(draft.index)) for draft in drafts]
+        vectors = await self._embed(lease, drafts)
+        await self._stage(lease, IngestionStage.INDEXING, 85)
+        await self._store_vectors(lease, work, ids, vectors, sparse)
+        await self._stage(lease, IngestionStage.VERIFYING, 95)
+        await self._probe(lease, work, ids, vectors)
+        stale = await self._switch(lease, work, _Index(parsed, drafts, counted, ids))
+        await self._vectors.delete(self._collection, stale, lease.organization_id)
+
+    # -- steps
+
+    async def _begin(self, lease: Lease) -> _Work:
+        async with self._database.transaction(lease.organization_id) as session:
+            await self._leases.write(lease, session, stage=IngestionStage.PARSING.value, progress=5)
+            statement = (
+                select(Document, DocumentVersion)
+                .join(DocumentVersion, DocumentVersion.document_id == Document.id)
+                .join(Task, Task.version_id == DocumentVersion.id)
+                .where(Task.id == lease.task_id, ~Document.is_deleted)
+            )
+            row = (await session.execute(statement)).first()
+            if row is None:
+                raise DocumentError(
+                    "The document was deleted.", failure_code="deleted", next_step="Upload it again if you need it."
+                )
+            document, version = row
+            document.status = "indexing"
+            return _Work(
+                document.id,
+                document.collection_id,
+                version.id,
+                version.filename,
+                version.mime_type,
+                version.file_path,
+            )
+
+    async def _stage(self, lease: Lease, stage: IngestionStage, progress: int) -> None:
+        await self._leases.write(lease, stage=stage.value, progress=progress)
+
+    def _chunk(self, work: _Work, parsed: ParsedDocument) -> list[ChunkDraft]:
+        window = self._embedding.max_tokens - CONTEXT_RESERVE_TOKENS
+        drafts = chunk_document(
+            parsed,
+            token_spans=self._embedding.token_spans,
+            max_tokens=min(self._rules.chunk_size, window),
+            overlap=self._rules.overlap,
+            min_tokens=self._rules.min_tokens,
+            title=Path(work.filename).stem,
+            language_of=language.detect,
+        )
+        if not drafts:
+            raise DocumentError(
+                "No text was found in the file.",
+                failure_code="no_text",
+                next_step="If it is a scan, run text recognition over it first.",
+            )
+        return drafts
+
+    async def _embed(self, lease: Lease, drafts: Sequence[ChunkDraft]) -> Vector:
+        await self._stage(lease, IngestionStage.EMBEDDING, 35)
+        parts = []
+        for start in range(0, len(drafts), BATCH):
+            texts = [indexed_text(draft) for draft in drafts[start : start + BATCH]]
+            parts.append(await self._embedding.embed_batch(texts))
+            if start + BATCH < len(drafts):
+                await self._stage(lease, IngestionStage.EMBEDDING, 35 + 50 * (start + BATCH) // len(drafts))
+        return np.concatenate(parts)
+
+    async def _store_vectors(
+        self, lease: Lease, work: _Work, ids: Sequence[UUID], vectors: Vector, sparse: Sequence[SparseVector]
+    ) -> None:
+        payload = VectorPayload(lease.organization_id, work.collection_id, work.document_id, work.version_id)
+        await self._vectors.upsert(self._collection, vectors, [payload] * len(ids), ids, sparse)
+
+    async def _probe(self, lease: Lease, work: _Work, ids: Sequence[UUID], vectors: Vector) -> None:
+        """Ready means that a search finds it: some chunks are looked for by their own vectors."""
+        step = max(1, len(ids) // PROBES)
+        filters = VectorFilter(lease.organization_id, document_ids=frozenset({work.document_id}))
+        for position in range(0, len(ids), step):
+            hits = await self._vectors.search(self._collection, vectors[position], 10, filters)
+            nearest = {hit.id for hit in hits}
+            same = {hit.id for hit in hits if hit.score > 0.999}
+            if ids[position] not in nearest and not same:
+                raise ConflictError("The search does not find the document yet.")
+
+    async def _switch(self, lease: Lease, work: _Work, index: _Index) -> list[UUID]:
+        """Write chunks and make the version the active one, in one transaction. Returns vectors to remove."""
+        async with self._database.transaction(lease.organization_id) as session:
+            now = datetime.now(UTC)
+            await self._leases.write(
+                lease,
+                session,
+                status="completed",
+                stage=IngestionStage.READY.value,
+                progress=100,
+                completed_at=now,
+                lease_until=None,
+            )
+            document = await session.get_one(Document, work.document_id, with_for_update=True)
+            lexical = LexicalRepository(session)
+            if document.active_version_id is not None:
+                await count_out(session, lexical, lease.organization_id, document.active_version_id)
+            stale = await _replace_chunks(session, lease.organization_id, work, index)
+            await lexical.add(
+                lease.organization_id,
+                chunks_per_term(index.counted),
+                chunks=len(index.counted),
+                terms=sum(chunk.length for chunk in index.counted),
+            )
+            await self._activate(session, document, work, index, now)
+            return stale
+
+    async def _activate(
+        self, session: AsyncSession, document: Document, work: _Work, index: _Index, now: datetime
+    ) -> None:
+        if document.active_version_id not in (None, work.version_id):
+            await session.execute(
+                update(DocumentVersion).where(DocumentVersion.id == document.active_version_id).values(valid_to=now)
+            )
+        version = await session.get_one(DocumentVersion, work.version_id)
+        version.page_count = len(index.parsed.pages)
+        version.chunk_count = len(index.drafts)
+        version.paged = index.parsed.paged
+        version.pages = [{"number": page.number, "label": page.label, "text": page.text} for page in index.parsed.pages]
+        version.embedding_model = self._embedding.model_name
+        version.valid_from = version.valid_from or now
+        version.valid_to = None
+        version.failure_code = version.error_message = None
+        document.active_version_id = version.id
+        document.file_path, document.mime_type = version.file_path, version.mime_type
+        document.file_size = version.file_size
+        document.status, document.error_message, document.indexed_at = "ready", None, now
+
+    # -- when it does not work
+
+    async def _retry_or_fail(self, lease: Lease, error: KnowledgeFoundryError) -> None:
+        log.warning("ingestion_interrupted", task_id=str(lease.task_id), reason=error.code, attempt=lease.token)
+        if lease.token >= MAX_ATTEMPTS:
+            await self._fail(lease, error.code, error.message, error.next_step or "Try again later.")
+            return
+        try:
+            # The lease runs out at once; the sweep rings again.
+            await self._leases.write(lease, lease_until=func.now())
+        except KnowledgeFoundryError:
+            log.warning("lease_left_to_expire", task_id=str(lease.task_id))
+
+    async def _fail(self, lease: Lease, code: str, message: str, next_step: str) -> None:
+        log.info("document_failed", task_id=str(lease.task_id), failure_code=code)
+        try:
+            async with self._database.transaction(lease.organization_id) as session:
+                await self._leases.write(
+                    lease,
+                    session,
+                    status="failed",
+                    stage=IngestionStage.FAILED.value,
+                    failure_code=code,
+                    error_message=message,
+                    next_step=next_step,
+                    completed_at=func.now(),
+                    lease_until=None,
+                )
+                task = await session.get_one(Task, lease.task_id)
+                await _mark_document(session, task, code, message)
+        except LeaseLostError:
+            log.info("lease_lost", task_id=str(lease.task_id), attempt=lease.token)
+
+
+def indexed_text(draft: ChunkDraft) -> str:
+    """What is embedded and counted: the chunk under its title and headings."""
+    return f"{draft.context}\n{draft.content}" if draft.context else draft.content
+
+
+async def count_out(session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID) -> None:
+    """Take the chunks of a version out of the statistics; the same text always gives the same terms."""
+    rows = await session.execute(
+        select(DocumentChunk.context, DocumentChunk.content, DocumentChunk.language).where(
+            DocumentChunk.version_id == version_id
+        )
+    )
+    counted = [
+        count_terms(f"{row.context}\n{row.content}" if row.context else row.content, row.language) for row in rows
+    ]
+    if counted:
+        await lexical.add(
+            organization_id,
+            chunks_per_term(counted),
+            chunks=len(counted),
+            terms=sum(chunk.length for chunk in counted),
+            sign=-1,
+        )
+
+
+async def _replace_chunks(session: AsyncSession, organization_id: UUID, work: _Work, index: _Index) -> list[UUID]:
+    old = await session.scalars(
+        delete(DocumentChunk).where(DocumentChunk.version_id == work.version_id).returning(DocumentChunk.id)
+    )
+    stale = set(old.all()) - set(index.ids)
+    labels = {page.number: page.label for page in index.parsed.pages}
+    rows = [
+        {
+            "id": chunk_id,
+            "organization_id": organization_id,
+            "document_id": work.document_id,
+            "version_id": work.version_id,
+            "chunk_index": draft.index,
+            "content": draft.content,
+            "context": draft.context,
+            "token_count": draft.token_count,
+            "page": draft.page,
+            "page_label": labels.get(draft.page, ""),
+            "char_start": draft.char_start,
+            "char_end": draft.char_end,
+            "heading_path": list(draft.heading_path),
+            "language": draft.language,
+            "tsv": func.to_tsvector("simple", draft.content),
+        }
+        for chunk_id, draft in zip(index.ids, index.drafts, strict=True)
+    ]
+    for start in range(0, len(rows), BATCH):
+        await session.execute(insert(DocumentChunk).values(rows[start : start + BATCH]))
+    return sorted(stale)
+
+
+async def _mark_document(session: AsyncSession, task: Task, code: str, message: str) -> None:
+    """A failed first version fails the document; a failed later one leaves it answering, with a warning."""
+    version = await session.get(DocumentVersion, task.version_id)
+    document = await session.get(Document, task.document_id, with_for_update=True)
+    if version is None or document is None:
+        return
+    version.failure_code, version.error_message = code, message
+    if document.active_version_id is None:
+        document.status, document.error_message = "failed", message
+    else:
+        document.status = "ready"

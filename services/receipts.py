@@ -1,0 +1,31 @@
+"""How does a task look to the person who waits for it?"""
+
+from __future__ import annotations
+
+from db.models import DocumentVersion, Task
+from services.views import IngestionStage, Receipt, TaskStatus
+
+
+def receipt_of(task: Task, version: DocumentVersion, *, unchanged: bool = False) -> Receipt:
+    """The receipt of a task and its version."""
+    return Receipt(
+        task_id=task.id,
+        document_id=version.document_id,
+        version_id=version.id,
+        version_number=version.number,
+        filename=version.filename,
+        size_bytes=version.file_size,
+        status=TaskStatus(task.status),
+        stage=IngestionStage(task.stage),
+        progress=task.progress,
+        attempts=task.attempts,
+        pages=version.page_count,
+        chunks=version.chunk_count,
+        failure_code=task.failure_code,
+        error_message=task.error_message,
+        next_step=task.next_step,
+        unchanged=unchanged,
+        created_at=task.created_at,
+        started_at=task.started_at,
+        completed_at=task.completed_at,
+    )

@@ -1,0 +1,288 @@
+"""What must every vector store do, whoever wrote it?
+
+An implementation's test class inherits ``VectorStoreContract`` and provides the fixture ``store``: a started provider
+with an empty collection ``COLLECTION`` of ``SIZE`` dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from core.errors import ConfigurationError, ProviderError, ValidationError
+from core.types import PluginStatus, SparseVector, Vector, VectorFilter, VectorPayload
+from plugins.interfaces import VectorDBProvider
+
+COLLECTION = "passages"
+SIZE = 32
+TOLERANCE = 2e-3
+"""Half precision moves a cosine by less than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Rows of one organisation, and what numpy says about them."""
+
+    organization_id: UUID
+    ids: list[UUID]
+    vectors: Vector
+    payloads: list[VectorPayload]
+    sparse: list[SparseVector]
+
+    def cosines(self, query: Vector) -> dict[UUID, float]:
+        lengths = np.linalg.norm(self.vectors, axis=1) * np.linalg.norm(query)
+        return dict(zip(self.ids, (self.vectors @ query / lengths).tolist(), strict=True))
+
+    def dots(self, query: SparseVector) -> dict[UUID, float]:
+        weights = dict(zip(query.indices, query.values, strict=True))
+        return {
+            identifier: sum(weights.get(index, 0.0) * value for index, value in zip(v.indices, v.values, strict=True))
+            for identifier, v in zip(self.ids, self.sparse, strict=True)
+        }
+
+
+def make_corpus(rows: int, *, seed: int = 0, organization_id: UUID | None = None, documents: int = 4) -> Corpus:
+    """Random rows over two collections and some documents; terms 0 to 199 and the largest allowed one."""
+    rng = np.random.default_rng(seed)
+    organization = organization_id or uuid4()
+    collections = [uuid4(), uuid4()]
+    versions = [(uuid4(), uuid4()) for _ in range(documents)]
+    sparse = []
+    for _ in range(rows):
+        terms = [*sorted(rng.choice(200, size=12, replace=False).tolist()), 2**29 - 1]
+        sparse.append(SparseVector(tuple(terms), tuple(rng.uniform(0.2, 2.0, len(terms)).tolist())))
+    return Corpus(
+        organization_id=organization,
+        ids=[uuid4() for _ in range(rows)],
+        vectors=rng.standard_normal((rows, SIZE)).astype(np.float32),
+        payloads=[
+            VectorPayload(organization, collections[row % documents % 2], *versions[row % documents])
+            for row in range(rows)
+        ],
+        sparse=sparse,
+    )
+
+
+def query_vector(seed: int = 99) -> Vector:
+    """A random query, not normalised on purpose."""
+    vector: Vector = np.random.default_rng(seed).standard_normal(SIZE).astype(np.float32)
+    return vector
+
+
+QUERY_TERMS = SparseVector((3, 17, 60, 150), (2.9, 1.4, 3.3, 2.2))
+
+
+async def store_corpus(store: VectorDBProvider, corpus: Corpus) -> None:
+    await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, corpus.ids, corpus.sparse)
+
+
+class VectorStoreContract:
+    """The suite; everything here is seen through the public interface."""
+
+    async def test_dense_search_ranks_and_scores_as_numpy_does(self, store: VectorDBProvider) -> None:
+        corpus, query = make_corpus(200), query_vector()
+        await store_corpus(store, corpus)
+        hits = await store.search(COLLECTION, query, 10, VectorFilter(corpus.organization_id))
+        truth = corpus.cosines(query)
+        best = sorted(truth.values(), reverse=True)[:10]
+        assert [hit.score for hit in hits] == pytest.approx(best, abs=TOLERANCE)
+        assert all(hit.score == pytest.approx(truth[hit.id], abs=TOLERANCE) for hit in hits)
+        stored = dict(zip(corpus.ids, corpus.payloads, strict=True))
+        assert all(hit.payload == stored[hit.id] for hit in hits)
+
+    async def test_hybrid_search_returns_the_union_with_both_scores(self, store: VectorDBProvider) -> None:
+        if not store.supports_sparse:
+            pytest.skip("this store has no sparse vectors")
+        corpus, query = make_corpus(300), query_vector()
+        await store_corpus(store, corpus)
+        hits = await store.search_hybrid(COLLECTION, query, QUERY_TERMS, 10, VectorFilter(corpus.organization_id))
+        cosines, dots = corpus.cosines(query), corpus.dots(QUERY_TERMS)
+        best_dense = set(sorted(cosines, key=lambda i: -cosines[i])[:10])
+        best_sparse = set(sorted((i for i in dots if dots[i] > 0), key=lambda i: -dots[i])[:10])
+        assert best_sparse - best_dense, "the sides must differ for this test to mean anything"
+        assert {hit.id for hit in hits} == best_dense | best_sparse
+        assert len(hits) == len({hit.id for hit in hits})
+        for hit in hits:
+            assert hit.dense_score == pytest.approx(cosines[hit.id], abs=TOLERANCE)
+            assert hit.sparse_score == pytest.approx(dots[hit.id], abs=1e-3)
+
+    async def test_a_query_without_terms_is_dense_only(self, store: VectorDBProvider) -> None:
+        corpus, query = make_corpus(60), query_vector()
+        await store_corpus(store, corpus)
+        scope = VectorFilter(corpus.organization_id)
+        hybrid = await store.search_hybrid(COLLECTION, query, SparseVector((), ()), 5, scope)
+        dense = await store.search(COLLECTION, query, 5, scope)
+        assert {hit.id for hit in hybrid} == {hit.id for hit in dense}
+        assert len(dense) == 5
+
+    async def test_rows_sharing_no_term_are_no_sparse_hits(self, store: VectorDBProvider) -> None:
+        corpus, query = make_corpus(60), query_vector()
+        await store_corpus(store, corpus)
+        scope = VectorFilter(corpus.organization_id)
+        hits = await store.search_hybrid(COLLECTION, query, SparseVector((100_000,), (9.0,)), 5, scope)
+        assert {hit.id for hit in hits} == {hit.id for hit in await store.search(COLLECTION, query, 5, scope)}
+
+    async def test_rows_stored_without_terms_are_found_by_meaning(self, store: VectorDBProvider) -> None:
+        corpus = make_corpus(5)
+        await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, corpus.ids)
+        scope = VectorFilter(corpus.organization_id)
+        hits = await store.search_hybrid(COLLECTION, query_vector(), QUERY_TERMS, 5, scope)
+        assert {hit.id for hit in hits} == set(corpus.ids)
+        assert all(not hit.sparse_score for hit in hits)
+
+    async def test_another_organisations_rows_are_never_returned(self, store: VectorDBProvider) -> None:
+        mine, query = make_corpus(20), query_vector()
+        # The canary answers the query perfectly, in every collection and document of mine.
+        canary = Corpus(
+            uuid4(), [uuid4() for _ in mine.ids], np.tile(query, (20, 1)).astype(np.float32), [], [QUERY_TERMS] * 20
+        )
+        theirs = [VectorPayload(canary.organization_id, p.collection_id, p.document_id, p.version_id)
+                  for p in mine.payloads]  # fmt: skip
+        await store_corpus(store, mine)
+        await store.upsert(COLLECTION, canary.vectors, theirs, canary.ids, canary.sparse)
+        payload = mine.payloads[0]
+        for scope in (
+            VectorFilter(mine.organization_id),
+            VectorFilter(mine.organization_id, frozenset({payload.collection_id})),
+            VectorFilter(mine.organization_id, document_ids=frozenset({payload.document_id})),
+        ):
+            dense = await store.search(COLLECTION, query, 50, scope)
+            hybrid = await store.search_hybrid(COLLECTION, query, QUERY_TERMS, 50, scope)
+            assert dense, "my own rows must be found"
+            assert {hit.id for hit in dense} | {hit.id for hit in hybrid} <= set(mine.ids)
+            assert await store.count(COLLECTION, scope) == len(dense)
+        assert await store.search(COLLECTION, query, 50, VectorFilter(uuid4())) == []
+
+    async def test_the_same_id_in_two_organisations_stays_two_rows(self, store: VectorDBProvider) -> None:
+        first, second = make_corpus(1, seed=1), make_corpus(1, seed=2)
+        await store_corpus(store, first)
+        await store.upsert(COLLECTION, second.vectors, second.payloads, first.ids, second.sparse)
+        hits = await store.search(COLLECTION, first.vectors[0], 5, VectorFilter(first.organization_id))
+        assert [hit.payload for hit in hits] == first.payloads
+        assert hits[0].score == pytest.approx(1.0, abs=TOLERANCE)
+        await store.delete(COLLECTION, first.ids, second.organization_id)
+        assert await store.count(COLLECTION, VectorFilter(first.organization_id)) == 1
+
+    async def test_collection_and_document_filters_admit_exactly_theirs(self, store: VectorDBProvider) -> None:
+        corpus, query = make_corpus(80), query_vector()
+        await store_corpus(store, corpus)
+        wanted = corpus.payloads[0]
+        for scope, admits in (
+            (
+                VectorFilter(corpus.organization_id, frozenset({wanted.collection_id})),
+                lambda p: p.collection_id == wanted.collection_id,
+            ),
+            (
+                VectorFilter(corpus.organization_id, None, frozenset({wanted.document_id})),
+                lambda p: p.document_id == wanted.document_id,
+            ),
+            (
+                VectorFilter(corpus.organization_id, frozenset({wanted.collection_id}), frozenset({uuid4()})),
+                lambda p: False,
+            ),
+        ):
+            expected = {i for i, p in zip(corpus.ids, corpus.payloads, strict=True) if admits(p)}
+            assert {hit.id for hit in await store.search(COLLECTION, query, 100, scope)} == expected
+            hybrid = await store.search_hybrid(COLLECTION, query, QUERY_TERMS, 100, scope)
+            assert {hit.id for hit in hybrid} == expected
+            assert await store.count(COLLECTION, scope) == len(expected)
+
+    async def test_an_empty_filter_set_admits_nothing(self, store: VectorDBProvider) -> None:
+        corpus, query = make_corpus(5), query_vector()
+        await store_corpus(store, corpus)
+        for scope in (
+            VectorFilter(corpus.organization_id, collection_ids=frozenset()),
+            VectorFilter(corpus.organization_id, document_ids=frozenset()),
+        ):
+            assert await store.search(COLLECTION, query, 5, scope) == []
+            assert await store.search_hybrid(COLLECTION, query, QUERY_TERMS, 5, scope) == []
+            assert await store.count(COLLECTION, scope) == 0
+
+    async def test_storing_the_same_id_again_replaces_it(self, store: VectorDBProvider) -> None:
+        old, new = make_corpus(3, seed=1), make_corpus(3, seed=2)
+        replaced = [VectorPayload(old.organization_id, p.collection_id, p.document_id, p.version_id)
+                    for p in new.payloads]  # fmt: skip
+        await store_corpus(store, old)
+        for _ in range(2):
+            await store.upsert(COLLECTION, new.vectors, replaced, old.ids, new.sparse)
+        scope = VectorFilter(old.organization_id)
+        hits = await store.search_hybrid(COLLECTION, new.vectors[1], new.sparse[1], 1, scope)
+        assert await store.count(COLLECTION, scope) == 3
+        assert hits[0].id == old.ids[1]
+        assert hits[0].payload == replaced[1]
+        assert hits[0].dense_score == pytest.approx(1.0, abs=TOLERANCE)
+
+    async def test_deleting_by_id_document_and_version_removes_only_those(self, store: VectorDBProvider) -> None:
+        corpus = make_corpus(40)
+        scope, organization = VectorFilter(corpus.organization_id), corpus.organization_id
+        await store_corpus(store, corpus)
+        for _ in range(2):
+            await store.delete(COLLECTION, [corpus.ids[0], uuid4()], organization)
+            await store.delete_documents(COLLECTION, [corpus.payloads[1].document_id], organization)
+            await store.delete_version(COLLECTION, corpus.payloads[2].version_id, organization)
+        hits = await store.search_hybrid(COLLECTION, query_vector(), QUERY_TERMS, 100, scope)
+        kept = {i for row, i in enumerate(corpus.ids) if row % 4 in (0, 3) and row != 0}
+        assert {hit.id for hit in hits} == kept
+        assert await store.count(COLLECTION, scope) == len(kept)
+
+    async def test_nothing_to_store_or_delete_is_fine(self, store: VectorDBProvider) -> None:
+        await store.upsert(COLLECTION, np.zeros((0, SIZE), np.float32), [], [], [])
+        await store.delete(COLLECTION, [], uuid4())
+        await store.delete_documents(COLLECTION, [], uuid4())
+        assert await store.count(COLLECTION, VectorFilter(uuid4())) == 0
+
+    async def test_ten_thousand_rows_in_one_call_are_all_stored(self, store: VectorDBProvider) -> None:
+        corpus = make_corpus(10_000, documents=100)
+        await store_corpus(store, corpus)
+        scope = VectorFilter(corpus.organization_id)
+        assert await store.count(COLLECTION, scope) == 10_000
+        hits = await store.search(COLLECTION, corpus.vectors[9_999], 1, scope)
+        assert hits[0].id == corpus.ids[9_999]
+
+    @pytest.mark.parametrize("shape", [(3, SIZE - 1), (3, SIZE + 1), (2, SIZE)])
+    async def test_vectors_that_do_not_fit_are_refused(self, store: VectorDBProvider, shape: tuple[int, int]) -> None:
+        corpus = make_corpus(3)
+        with pytest.raises(ValidationError):
+            await store.upsert(COLLECTION, np.ones(shape, np.float32), corpus.payloads, corpus.ids, corpus.sparse)
+        assert await store.count(COLLECTION, VectorFilter(corpus.organization_id)) == 0
+
+    async def test_vectors_without_direction_are_refused(self, store: VectorDBProvider) -> None:
+        corpus = make_corpus(1)
+        for value in (0.0, np.nan, np.inf):
+            with pytest.raises(ValidationError):
+                await store.upsert(COLLECTION, np.full((1, SIZE), value, np.float32), corpus.payloads, corpus.ids)
+
+    async def test_a_query_of_another_size_is_refused(self, store: VectorDBProvider) -> None:
+        with pytest.raises(ValidationError):
+            await store.search(COLLECTION, np.ones(SIZE + 1, np.float32), 5, VectorFilter(uuid4()))
+
+    async def test_payloads_of_two_organisations_are_refused(self, store: VectorDBProvider) -> None:
+        one, two = make_corpus(1), make_corpus(1)
+        with pytest.raises(ValidationError):
+            await store.upsert(
+                COLLECTION, np.ones((2, SIZE), np.float32), one.payloads + two.payloads, one.ids + two.ids
+            )
+        assert await store.count(COLLECTION, VectorFilter(one.organization_id)) == 0
+
+    async def test_creating_again_is_harmless_and_another_size_is_refused(self, store: VectorDBProvider) -> None:
+        corpus = make_corpus(1)
+        await store_corpus(store, corpus)
+        await store.create_collection(COLLECTION, SIZE)
+        assert await store.count(COLLECTION, VectorFilter(corpus.organization_id)) == 1
+        with pytest.raises(ConfigurationError):
+            await store.create_collection(COLLECTION, SIZE * 2)
+
+    async def test_a_collection_that_does_not_exist_is_a_plain_error(self, store: VectorDBProvider) -> None:
+        with pytest.raises(ProviderError, match="nowhere"):
+            await store.search("nowhere", query_vector(), 5, VectorFilter(uuid4()))
+
+    async def test_health_is_good_while_open_and_broken_after_closing_twice(self, store: VectorDBProvider) -> None:
+        assert (await store.health_check()).status is PluginStatus.HEALTHY
+        await store.close()
+        await store.close()
+        broken = await store.health_check()
+        assert broken.status is PluginStatus.BROKEN
+        assert broken.detail

