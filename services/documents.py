@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -35,8 +35,11 @@ MAX_SCALE = 4.0
 class PageRenderer(Protocol):
     """Draws pages; the pdf plugin brings one."""
 
-    page_boxes: Callable[[Path, int, int, int], list[Box]]
-    render_page: Callable[[Path, int, float, list[Box]], bytes]
+    def page_boxes(self, path: Path, page_number: int, char_start: int, char_end: int) -> list[Box]:
+        """Rectangles over the characters of a page's text."""
+
+    def render_page(self, path: Path, page_number: int, scale: float, boxes: Sequence[Box]) -> bytes:
+        """The page as PNG with the boxes marked."""
 
 
 class DocumentService:

@@ -20,6 +20,11 @@ JOBS = (INGEST,)
 """Every dotted name that is enqueued; a test resolves each."""
 
 
+def connect(url: str) -> redis.Redis:
+    """A client for RQ, which speaks Redis synchronously and off the event loop."""
+    return redis.Redis.from_url(url, socket_connect_timeout=5, health_check_interval=30)
+
+
 class JobQueue:
     """Rings the bell."""
 

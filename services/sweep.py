@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import delete, func, or_, select, text
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.errors import ProviderUnavailableError
@@ -59,9 +59,7 @@ class Sweep:
             task_ids = [task_id for _, task_id in rows]
             await session.execute(delete(OutboxEntry).where(OutboxEntry.task_id.in_(task_ids)))
             await session.execute(
-                Task.__table__.update()
-                .where(Task.id.in_(task_ids), Task.status == "queued")
-                .values(updated_at=func.now())
+                update(Task).where(Task.id.in_(task_ids), Task.status == "queued").values(updated_at=func.now())
             )
         if rows:
             log.info("swept", rings=len(rows))

@@ -29,26 +29,10 @@ SUFFIXES = {
 }
 """Types that are read, with the suffix parsers know them by."""
 
-_CODE = [
-    ".py",
-    ".js",
-    ".ts",
-    ".java",
-    ".c",
-    ".h",
-    ".cpp",
-    ".go",
-    ".rs",
-    ".rb",
-    ".php",
-    ".sh",
-    ".sql",
-    ".css",
-    ".xml",
-    ".r",
-    ".kt",
-    ".swift",
-]
+_CODE = (
+    ".py", ".js", ".ts", ".java", ".c", ".h", ".cpp", ".go", ".rs", ".rb", ".php", ".sh", ".sql", ".css", ".xml", ".r",
+    ".kt", ".swift",
+)  # fmt: skip
 _BY_NAME = {
     ".md": "text/markdown", ".markdown": "text/markdown", ".csv": "text/csv", ".tsv": "text/tab-separated-values",
     ".json": "application/json", ".jsonl": "text/plain", ".yaml": "application/yaml", ".yml": "application/yaml",

@@ -13,7 +13,7 @@ import httpx
 
 from core.errors import AuthenticationError, DocumentError, KnowledgeFoundryError, ProviderUnavailableError
 from core.events import ANSWER_EVENT, AnswerEvent
-from services.views import Receipt
+from services.views import DocumentPage, Receipt
 
 SESSION_COOKIE = "kf_session"
 _POLL_S = 0.3
@@ -46,7 +46,7 @@ class Gateway:
     async def has_documents(self) -> bool:
         """Whether there is any document."""
         response = _checked(await self._client.get("/api/v1/documents", params={"limit": 1}))
-        return bool(response.json()["documents"])
+        return DocumentPage.model_validate_json(response.content).total > 0
 
     async def upload(self, path: Path) -> Receipt:
         """Hand in one file."""

@@ -50,7 +50,8 @@ def admin(data_dir: Path, settings: Settings) -> Child:
 def _child(name: str, arguments: tuple[str, ...], data_dir: Path, environment: Mapping[str, str]) -> Child:
     return Child(
         name=name,
-        command=(sys.executable, *arguments),
+        # -P: a file called config.py in the folder where somebody stands must not be taken for ours.
+        command=(sys.executable, "-P", *arguments),
         log_file=data_dir / "logs" / f"{name}.log",
         environment={**environment, "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"},
     )

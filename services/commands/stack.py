@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,12 +66,17 @@ async def any_stack(data_dir: Path | None, *, say: Say) -> AsyncIterator[Stack]:
 
 @asynccontextmanager
 async def own_stack(
-    folder: Path, *, say: Say, overrides: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    say: Say,
+    overrides: Mapping[str, str] | None = None,
+    check: Callable[[Settings], None] = lambda _: None,
 ) -> AsyncIterator[Stack]:
     """Own a data folder, run the stores that no settings name, and bring the schema up to date.
 
     Args:
         overrides: Settings from the command line, as ``FOUNDRY__section__key``.
+        check: May refuse; called when the folder is ours and before anything is started.
 
     Raises:
         ConfigurationError: Another instance, a full disk, wrong settings, a store that does not start.
@@ -84,6 +89,7 @@ async def own_stack(
     with only_instance(folder) as lock:
         if lock.left_by is not None:
             say(f"The last run (process {lock.left_by}) ended without cleaning up; going on from where it was.")
+        check(settings)
         async with embedded_services(
             folder, say=say, with_postgres=not settings.database.host, with_redis=not settings.redis.host
         ) as endpoints:
@@ -101,7 +107,8 @@ async def own_stack(
 
 def _environment(folder: Path, settings: Settings, endpoints: EmbeddedEndpoints) -> dict[str, str]:
     """What the embedded services and generated secrets add to the settings."""
-    secrets, values = folder / "secrets", {}
+    values: dict[str, str] = {}
+    secrets = folder / "secrets"
     if endpoints.postgres is not None:
         values |= {
             "FOUNDRY__database__host": str(endpoints.postgres.socket_dir),

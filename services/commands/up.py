@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from config.loader import IGNORE_MODEL_KEYS, load_settings
+from config.loader import IGNORE_MODEL_KEYS
 from config.models import Settings
 from core.errors import KnowledgeFoundryError
 from services import first_run
@@ -80,10 +80,13 @@ def _demo(chat_port: int | None, admin_port: int | None) -> None:
     ports = _ports(chat_port or free_port(), admin_port or free_port())
     try:
         run(_bring_up(Wishes(scratch, ports, demo=True)))
-    except Interrupted:
-        raise typer.Exit(130) from None
-    finally:
+    except KnowledgeFoundryError:
+        say(f"The demo failed; its logs stay in {scratch / 'logs'}.")
+        raise
+    except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _ports(chat_port: int | None, admin_port: int | None) -> dict[str, str]:
@@ -94,10 +97,7 @@ def _ports(chat_port: int | None, admin_port: int | None) -> dict[str, str]:
 async def _bring_up(wishes: Wishes) -> None:
     """All steps; returns after the answer in a demo, else only by cancellation."""
     started = time.monotonic()
-    os.environ.update(wishes.overrides)
-    _check_ports(load_settings().settings)
-    say("Starting PostgreSQL and Redis …")
-    async with own_stack(wishes.data_dir, say=say, overrides=wishes.overrides) as stack:
+    async with own_stack(wishes.data_dir, say=say, overrides=wishes.overrides, check=_check_ports) as stack:
         account = await first_run.ensure_first_account(stack.settings)
         _say_where_passages_go(stack.settings)
         async with Supervisor(say) as supervisor:
@@ -120,6 +120,7 @@ async def _bring_up(wishes: Wishes) -> None:
 def _check_ports(settings: Settings) -> None:
     require_port(settings.chat.port, what="the chat", option="--chat-port", host=settings.chat.host)
     require_port(settings.admin.port, what="the admin app", option="--admin-port", host=settings.admin.host)
+    say("Starting PostgreSQL and Redis …")
 
 
 def _say_where_passages_go(settings: Settings) -> None:
@@ -135,9 +136,8 @@ async def _start_processes(supervisor: Supervisor, stack: Stack) -> None:
     await supervisor.start(processes.worker(stack.data_dir))
     await supervisor.start(processes.chat(stack.data_dir))
     await supervisor.start(processes.admin(stack.data_dir, stack.settings))
-    async with asyncio.TaskGroup() as group:
-        group.create_task(processes.until_chat_answers(supervisor, stack.settings))
-        group.create_task(processes.until_admin_answers(supervisor, stack.settings))
+    await processes.until_chat_answers(supervisor, stack.settings)
+    await processes.until_admin_answers(supervisor, stack.settings)
 
 
 async def _index_samples(gateway: Gateway) -> None:
@@ -185,4 +185,6 @@ def _show_account(account: first_run.FirstAccount, stack: Stack) -> None:
 
 def _show_addresses(settings: Settings, took_s: float) -> None:
     chat, admin = settings.chat.url, settings.admin.url
-    typer.echo(f"Chat:   {chat}\nAdmin:  {admin}\nAPI:    {chat}/api/v1/docs\nReady after {took_s:.0f} s; Ctrl-C stops.")
+    typer.echo(
+        f"Chat:   {chat}\nAdmin:  {admin}\nAPI:    {chat}/api/v1/docs\nReady after {took_s:.0f} s; Ctrl-C stops."
+    )

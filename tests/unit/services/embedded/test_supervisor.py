@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from core.errors import ConfigurationError
+from services.embedded.logs import tail
 from services.embedded.supervisor import BackOff, Child, Supervisor
 
 QUICK = BackOff(first_s=0.05, most_s=0.2)
@@ -26,13 +27,13 @@ def child(folder: Path, script: str, name: str = "child") -> Child:
 
 async def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in other processes
             await asyncio.sleep(0.01)
 
 
 def contains(path: Path, text: str) -> Callable[[], Awaitable[bool]]:
     async def probe() -> bool:
-        return path.exists() and text in path.read_text()
+        return text in tail(path, lines=10)
 
     return probe
 

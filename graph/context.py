@@ -1,0 +1,90 @@
+"""What does the graph need from outside for one question?"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from core.events import AnswerEvent
+from core.identity import Principal
+from core.types import Candidate, Message
+from plugins.interfaces import EmbeddingProvider, LLMProvider, Reranker
+
+Emit = Callable[[AnswerEvent], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What a search found.
+
+    Attributes:
+        searched_documents: How many documents could have answered.
+        degraded: Parts that were down and done without.
+        term_idf: Term of the question → inverse document frequency; 0.0 for terms that occur nowhere.
+    """
+
+    candidates: list[Candidate]
+    searched_documents: int
+    degraded: tuple[str, ...] = ()
+    term_idf: Mapping[str, float] = field(default_factory=dict)
+
+
+class Retriever(Protocol):
+    """Finds passages the principal may read."""
+
+    async def retrieve(
+        self,
+        question: str,
+        *,
+        principal: Principal,
+        limit: int,
+        collection_ids: frozenset[UUID] | None = None,
+        document_ids: frozenset[UUID] | None = None,
+    ) -> Retrieval:
+        """The ``limit`` best passages, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSettings:
+    """Numbers that steer an answer."""
+
+    top_k: int = 20
+    rerank_top_k: int = 6
+    min_evidence: float = 0.42
+    max_rewrites: int = 1
+    block_injection: float = 0.9
+    flag_injection: float = 0.5
+    model: str = ""
+    temperature: float = 0.1
+    max_tokens: int = 1024
+    stream: bool = True
+
+
+async def _nowhere(event: AnswerEvent) -> None:
+    """Events of a run nobody listens to."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphContext:
+    """A snapshot for one question: swapped plugins never change under a running answer.
+
+    Attributes:
+        extractive: Whether ``llm`` quotes evidence instead of asking a model.
+        fallback: Answers when ``llm`` cannot; None when ``llm`` is the fallback itself.
+    """
+
+    principal: Principal
+    retriever: Retriever
+    reranker: Reranker
+    llm: LLMProvider
+    llm_name: str
+    embedding: EmbeddingProvider
+    extractive: bool = False
+    fallback: LLMProvider | None = None
+    settings: AnswerSettings = AnswerSettings()
+    history: tuple[Message, ...] = ()
+    collection_ids: frozenset[UUID] | None = None
+    document_ids: frozenset[UUID] | None = None
+    emit: Emit = _nowhere

@@ -1,0 +1,32 @@
+"""Node: candidates -> evidence."""
+
+from __future__ import annotations
+
+import structlog
+from langgraph.runtime import Runtime
+
+from core.errors import ProviderError
+from core.events import NoticeEvent, NoticeKind, Stage, StageEvent
+from graph.context import GraphContext
+from graph.state import AnswerState
+
+log = structlog.get_logger(__name__)
+
+
+async def rerank(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
+    """Keep the few candidates worth showing to the model.
+
+    Reads ``query`` and ``candidates``; writes ``evidence`` (at most ``rerank_top_k``, best first) and, when the
+    reranker is down, ``degraded``: retrieval order is kept and the run is marked.
+    """
+    context, candidates = runtime.context, state["candidates"]
+    await context.emit(StageEvent(stage=Stage.RERANK))
+    top_k = context.settings.rerank_top_k
+    try:
+        return {"evidence": await context.reranker.rerank(state["query"], candidates, top_k)}
+    except ProviderError as error:
+        log.warning("rerank_skipped", reason=error.code, candidates=len(candidates))
+        await context.emit(
+            NoticeEvent(kind=NoticeKind.DEGRADED, component="reranker", text="Passages are in search order.")
+        )
+        return {"evidence": candidates[:top_k], "degraded": [*state.get("degraded", []), "reranker"]}

@@ -1,0 +1,40 @@
+"""Node: query -> candidates."""
+
+from __future__ import annotations
+
+from langgraph.runtime import Runtime
+
+from core.events import NoticeEvent, NoticeKind, Stage, StageEvent
+from graph.context import GraphContext
+from graph.state import AnswerState
+
+
+async def retrieve(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
+    """Search what the principal may read.
+
+    Reads ``query``; writes ``candidates``, ``searched_documents``, ``term_idf`` and, when the vector store was down and
+    words alone were searched, ``degraded``.
+    """
+    context = runtime.context
+    await context.emit(StageEvent(stage=Stage.RETRIEVE))
+    found = await context.retriever.retrieve(
+        state["query"],
+        principal=context.principal,
+        limit=context.settings.top_k,
+        collection_ids=context.collection_ids,
+        document_ids=context.document_ids,
+    )
+    for component in found.degraded:
+        await context.emit(
+            NoticeEvent(
+                kind=NoticeKind.DEGRADED,
+                component=component,
+                text="The vector search is down; only words were searched, so something may be missing.",
+            )
+        )
+    return {
+        "candidates": found.candidates,
+        "searched_documents": found.searched_documents,
+        "term_idf": found.term_idf,
+        "degraded": [*state.get("degraded", []), *found.degraded],
+    }

@@ -1,0 +1,29 @@
+"""What is known about an answer so far?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+from core.events import RefusalReason
+from core.types import Candidate
+
+
+class AnswerState(TypedDict, total=False):
+    """Keys appear as nodes write them."""
+
+    question: str
+    """As asked."""
+    query: str
+    """As searched for: standalone, perhaps rewritten."""
+    candidates: list[Candidate]
+    evidence: list[Candidate]
+    evidence_score: float
+    searched_documents: int
+    term_idf: Mapping[str, float]
+    rewrites: int
+    degraded: list[str]
+    refusal: RefusalReason
+    answer: str
+    cited: int
+    """How many citations the answer carries."""

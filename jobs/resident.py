@@ -1,0 +1,83 @@
+"""Who does the work that jobs ring for?
+
+One event loop, one pool of connections and one model per process, in a thread of its own, beside RQ's loop in the main
+thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from uuid import UUID
+
+from services.worker import Worker, open_worker
+
+
+class Resident:
+    """The worker's event loop."""
+
+    def __init__(self) -> None:
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._worker: Worker | None = None
+        self._stop: asyncio.Event | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="resident", daemon=True)
+
+    def start(self) -> None:
+        """Open everything; returns when bells can be answered.
+
+        Raises:
+            KnowledgeFoundryError: Something it needs is missing.
+        """
+        self._thread.start()
+        self._ready.wait()
+        if self._error is not None:
+            raise self._error
+
+    def submit(self, organization_id: UUID, task_id: UUID) -> None:
+        """Begin a task, waiting for a free place."""
+        if self._loop is None or self._worker is None:
+            raise RuntimeError("the resident loop is not running")
+        asyncio.run_coroutine_threadsafe(self._worker.accept(organization_id, task_id), self._loop).result()
+
+    def stop(self) -> None:
+        """Finish the tasks in hand, then close everything."""
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._error = error
+            if self._ready.is_set():
+                raise
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        async with open_worker() as self._worker:
+            self._ready.set()
+            await self._stop.wait()
+
+
+_current: list[Resident] = []
+
+
+def install(resident: Resident) -> None:
+    """Make this the process's resident; RQ calls jobs by name and can hand them nothing."""
+    _current[:] = [resident]
+
+
+def resident() -> Resident:
+    """The process's resident.
+
+    Raises:
+        RuntimeError: The job runs outside a worker.
+    """
+    if not _current:
+        raise RuntimeError("jobs run in a worker process only: python -m jobs.worker")
+    return _current[0]

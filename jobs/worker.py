@@ -1,0 +1,58 @@
+"""How does a worker process run? ``python -m jobs.worker``"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import structlog
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+
+from config.loader import load_settings
+from core.errors import KnowledgeFoundryError
+from core.telemetry import configure_logging
+from jobs.resident import Resident, install
+from services.addresses import redis_url
+from services.job_queue import connect
+
+log = structlog.get_logger(__name__)
+
+WORKER_TTL_S = 45
+MAINTENANCE_S = 15
+
+
+def main() -> int:
+    """Open the resident loop, then answer bells until told to stop."""
+    # One model, few cores: libraries that start a thread per core fight each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        settings = load_settings().settings
+        logging = settings.observability.logging
+        configure_logging(logging.level, logging.format, "worker")
+        resident = Resident()
+        resident.start()
+    except KnowledgeFoundryError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    install(resident)
+    connection = connect(redis_url(settings))
+    queues = [Queue(name, connection=connection, serializer=JSONSerializer) for name in settings.queue.names]
+    worker = SimpleWorker(
+        queues,
+        connection=connection,
+        serializer=JSONSerializer,
+        worker_ttl=WORKER_TTL_S,
+        maintenance_interval=MAINTENANCE_S,
+    )
+    log.info("worker_ready", queues=list(settings.queue.names))
+    try:
+        # RQ ends by itself on SIGTERM and SIGINT, after the job in hand.
+        worker.work(logging_level="WARNING")
+    finally:
+        resident.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

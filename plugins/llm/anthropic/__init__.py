@@ -1,0 +1,5 @@
+"""How does Anthropic answer?"""
+
+from plugins.llm.anthropic.provider import AnthropicProvider
+
+__all__ = ["AnthropicProvider"]

@@ -1,0 +1,44 @@
+"""What can be set for Anthropic?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from plugins.llm.prices import Price
+
+VENDOR_HOST = "api.anthropic.com"
+_VENDOR_PRICES = {
+    "claude-haiku-4-5": Price(input=1.00, output=5.00),
+    "claude-sonnet-4-5": Price(input=3.00, output=15.00),
+    "claude-opus-4-5": Price(input=5.00, output=25.00),
+}
+
+
+class AnthropicOptions(BaseModel):
+    """Options of the ``anthropic`` plugin.
+
+    Attributes:
+        models: Further models this entry answers for.
+        timeout_s: Until the whole answer, or the first token of a streamed one, is there.
+        idle_timeout_s: Between two pieces of a stream.
+        prices: Dollars per million tokens by model; beside Anthropic's own list prices when its address is used.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api_key: SecretStr = Field(min_length=1)
+    base_url: str = Field(default=f"https://{VENDOR_HOST}", pattern=r"^https?://[^\s/]+\S*$")
+    default_model: str = Field(default="claude-sonnet-4-5", min_length=1)
+    models: tuple[str, ...] = ()
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    idle_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    prices: Mapping[str, Price] = Field(default_factory=dict)
+
+    @property
+    def all_prices(self) -> Mapping[str, Price]:
+        """Prices that hold at this address."""
+        is_vendor = urlsplit(self.base_url).hostname == VENDOR_HOST
+        return {**_VENDOR_PRICES, **self.prices} if is_vendor else self.prices

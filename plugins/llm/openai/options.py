@@ -1,0 +1,65 @@
+"""What can be set for a server that speaks OpenAI's protocol?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from plugins.llm.prices import Price
+
+VENDOR_HOST = "api.openai.com"
+VENDOR_MODEL = "gpt-4o-mini"
+_VENDOR_PRICES = {
+    "gpt-4o-mini": Price(input=0.15, output=0.60),
+    "gpt-4o": Price(input=2.50, output=10.00),
+    "gpt-4.1-nano": Price(input=0.10, output=0.40),
+    "gpt-4.1-mini": Price(input=0.40, output=1.60),
+    "gpt-4.1": Price(input=2.00, output=8.00),
+}
+
+
+class OpenAIOptions(BaseModel):
+    """Options of the ``openai`` plugin.
+
+    Attributes:
+        api_key: May be empty for servers that want none, never for OpenAI's own.
+        default_model: Empty: gpt-4o-mini at OpenAI, elsewhere the first model the server lists.
+        models: Further models this entry answers for.
+        timeout_s: Until the whole answer, or the first token of a streamed one, is there.
+        idle_timeout_s: Between two pieces of a stream.
+        prices: Dollars per million tokens by model; beside OpenAI's own list prices when its address is used.
+        fixed_temperature: Globs of models that refuse a temperature.
+        length_parameter: Name under which the longest answer is sent; auto takes what the address understands.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api_key: SecretStr = SecretStr("")
+    base_url: str = Field(default=f"https://{VENDOR_HOST}/v1", pattern=r"^https?://[^\s/]+\S*$")
+    default_model: str = ""
+    models: tuple[str, ...] = ()
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    idle_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    prices: Mapping[str, Price] = Field(default_factory=dict)
+    fixed_temperature: tuple[str, ...] = ("o1*", "o3*", "o4*", "gpt-5*")
+    length_parameter: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
+
+    @property
+    def is_vendor(self) -> bool:
+        """Whether this is OpenAI itself."""
+        return urlsplit(self.base_url).hostname == VENDOR_HOST
+
+    @property
+    def all_prices(self) -> Mapping[str, Price]:
+        """Prices that hold at this address."""
+        return {**_VENDOR_PRICES, **self.prices} if self.is_vendor else self.prices
+
+    @property
+    def length_name(self) -> str:
+        """Parameter that limits the answer; OpenAI's newer models know only the longer name."""
+        if self.length_parameter != "auto":
+            return self.length_parameter
+        return "max_completion_tokens" if self.is_vendor else "max_tokens"

@@ -1,0 +1,219 @@
+"""How is the application put together?
+
+The only module that knows concrete classes. Everything it opens is closed in reverse order, whatever happened between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from redis.asyncio import BlockingConnectionPool, Redis
+
+from config.loader import LoadedSettings, load_settings
+from config.models import Settings
+from core.errors import ProviderUnavailableError
+from core.identity import Principal, Role
+from core.security.passwords import PasswordRules
+from db.engine import create_engine
+from db.unit_of_work import Database
+from graph.build import build_graph
+from graph.context import AnswerSettings, GraphContext
+from plugins.interfaces import EmbeddingProvider, LLMProvider, PluginContext, RateLimiter, VectorDBProvider
+from plugins.manager import PluginManager
+from plugins.manifest import KINDS
+from plugins.parser.pdf import pages as pdf_pages
+from services.accounts import AccountService
+from services.addresses import application_address, owner_address, redis_url
+from services.answering import AnsweringService
+from services.blobs import BlobStore
+from services.chats import ChatService
+from services.credentials import DatabaseCredentialStore
+from services.documents import DocumentService
+from services.ingestion import IngestionService
+from services.job_queue import JobQueue, connect
+from services.lexical import LexicalIndex
+from services.limits import LimitService
+from services.operations import OperationsService
+from services.retrieval import HybridRetriever
+from services.search import SearchService
+
+EXTRACTIVE = "extractive"
+NOBODY = Principal(UUID(int=0), UUID(int=0), Role.VIEWER, "", scopes=frozenset())
+"""Stands in the template until a question has a principal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The application without a face."""
+
+    settings: Settings
+    database: Database
+    plugins: PluginManager
+    queue: JobQueue
+    blobs: BlobStore
+    lexical: LexicalIndex
+    embedding: EmbeddingProvider
+    vectors: VectorDBProvider
+    limiter: RateLimiter
+    accounts: AccountService
+    documents: DocumentService
+    ingestion: IngestionService
+    chats: ChatService
+    answering: AnsweringService
+    search: SearchService
+    operations: OperationsService
+    limits: LimitService
+
+
+@asynccontextmanager
+async def open_services(loaded: LoadedSettings | None = None) -> AsyncIterator[Services]:
+    """Open everything, in the order in which it depends on each other.
+
+    Raises:
+        ConfigurationError: The settings are wrong or incomplete.
+        ProviderUnavailableError: A plugin nothing works without does not run; says why.
+    """
+    settings = (loaded or load_settings()).settings
+    async with AsyncExitStack() as stack:
+        address = application_address(settings)
+        database = Database(
+            create_engine(
+                address,
+                pool_size=settings.database.pool_size,
+                max_overflow=settings.database.max_overflow,
+                pre_ping=settings.database.pool_pre_ping,
+            )
+        )
+        stack.push_async_callback(database.close)
+        redis = await _redis(settings, stack)
+        context = PluginContext(
+            http=await stack.enter_async_context(httpx.AsyncClient(timeout=60)),
+            data_dir=Path(settings.storage.data_dir),
+            redis=redis,
+            database_url=address.libpq(),
+            migration_url=owner_address(settings).libpq(),
+            credentials=DatabaseCredentialStore(database),
+        )
+        plugins = await _plugins(settings, context, stack)
+        services = await _assemble(settings, database, redis, plugins)
+        stack.push_async_callback(services.answering.close)
+        yield services
+
+
+async def _redis(settings: Settings, stack: AsyncExitStack) -> Redis:
+    pool = BlockingConnectionPool.from_url(
+        redis_url(settings), max_connections=settings.redis.max_connections, timeout=5, socket_timeout=5
+    )
+    client = Redis(connection_pool=pool)
+    stack.push_async_callback(pool.disconnect)
+    stack.push_async_callback(client.aclose)
+    return client
+
+
+async def _plugins(settings: Settings, context: PluginContext, stack: AsyncExitStack) -> PluginManager:
+    manager = PluginManager({kind: settings.plugins.of(kind) for kind in KINDS}, context)
+    stack.push_async_callback(manager.close)
+    for name in await manager.build("embedding"):
+        context = replace(context, embedding=manager.get("embedding", name))
+        break
+    for kind in ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache"):
+        await manager.build(kind, context=context)
+    return manager
+
+
+async def _assemble(settings: Settings, database: Database, redis: Redis, plugins: PluginManager) -> Services:
+    embedding = plugins.get("embedding", _first(plugins, "embedding"))
+    vectors = plugins.get("vector_db", settings.vector_db.provider)
+    collection = settings.vector_db.collection
+    await vectors.create_collection(collection, embedding.get_dimension(), settings.vector_db.distance_metric)
+    blobs = BlobStore(Path(settings.storage.data_dir) / "files")
+    queue = JobQueue(connect(redis_url(settings)), settings.queue.names[0])
+    lexical = LexicalIndex(database)
+    retriever = HybridRetriever(
+        database=database,
+        embedding=embedding,
+        vectors=vectors,
+        lexical=lexical,
+        collection=collection,
+        dense_weight=settings.retrieval.hybrid_search_weight if settings.feature_flags.hybrid_search else 1.0,
+        fusion=settings.retrieval.fusion,
+    )
+    limiter = plugins.get("rate_limiter", _first(plugins, "rate_limiter"))
+    chats = ChatService(database)
+    rules = PasswordRules(min_length=settings.auth.password_min_length)
+    accounts = AccountService(database, plugins.get("auth", _first(plugins, "auth")), password_rules=rules)
+    template = _graph_context(settings, plugins, retriever, embedding)
+    return Services(
+        settings=settings,
+        database=database,
+        plugins=plugins,
+        queue=queue,
+        blobs=blobs,
+        lexical=lexical,
+        embedding=embedding,
+        vectors=vectors,
+        limiter=limiter,
+        accounts=accounts,
+        documents=DocumentService(database, blobs, vectors, vector_collection=collection, renderer=pdf_pages),
+        ingestion=IngestionService(
+            database, blobs, queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
+        ),
+        chats=chats,
+        answering=AnsweringService(build_graph(), chats, lambda principal: replace(template, principal=principal)),
+        search=SearchService(retriever, max_limit=settings.retrieval.max_k),
+        operations=OperationsService(database, redis, plugins),
+        limits=LimitService(limiter, settings.rate_limiting),
+    )
+
+
+def _graph_context(
+    settings: Settings, plugins: PluginManager, retriever: HybridRetriever, embedding: EmbeddingProvider
+) -> GraphContext:
+    names = sorted(plugins.names("llm"), key=lambda name: _priority(settings, name))
+    if not names:
+        raise ProviderUnavailableError("No way to answer runs.", next_step="Enable the extractive entry in llm.")
+    fallback: LLMProvider | None = None
+    if names[0] != EXTRACTIVE and EXTRACTIVE in names:
+        fallback = plugins.get("llm", EXTRACTIVE)
+    llm = plugins.get("llm", names[0])
+    return GraphContext(
+        principal=NOBODY,
+        retriever=retriever,
+        reranker=plugins.get("reranker", _first(plugins, "reranker")),
+        llm=llm,
+        llm_name=names[0],
+        embedding=embedding,
+        extractive=names[0] == EXTRACTIVE,
+        fallback=fallback,
+        settings=AnswerSettings(
+            rerank_top_k=settings.retrieval.rerank_top_k,
+            min_evidence=settings.retrieval.min_evidence_score,
+            max_rewrites=settings.retrieval.max_rewrites,
+            model=settings.generation.model or llm.get_supported_models()[0],
+            temperature=settings.generation.temperature,
+            max_tokens=settings.generation.max_tokens,
+            stream=settings.feature_flags.llm_streaming,
+        ),
+    )
+
+
+def _priority(settings: Settings, name: str) -> int:
+    entry = next(entry for entry in settings.plugins.llm if entry.name == name)
+    return entry.routing.priority if entry.routing else 100
+
+
+def _first(plugins: PluginManager, kind: str) -> str:
+    """The first entry of a kind that runs; asking the manager for a missing one says why it does not."""
+    names = plugins.names(kind)  # type: ignore[arg-type]  # kinds are checked by the manager
+    if names:
+        return names[0]
+    broken = next((state for state in plugins.states() if state.kind == kind), None)
+    raise ProviderUnavailableError(
+        f"No {kind} plugin runs{f': {broken.reason}' if broken else ' or is enabled.'}",
+        next_step="See plugins in the settings: foundry config show.",
+    )

@@ -1,0 +1,231 @@
+"""How is a document cut into pieces that can be found, quoted and embedded whole?
+
+By structure first: a heading opens a section and its path goes with every chunk under it, tables and lists stay whole
+where they fit. Then by tokens of the embedding model, at sentence ends where there are any. ``content`` is always
+exactly ``page.text[char_start:char_end]``, and every visible character lies in some chunk.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from core.text import sentences
+from core.types import Block, BlockKind, ChunkDraft, ParsedDocument, ParsedPage
+
+TokenSpans = Callable[[str], list[tuple[int, int]]]
+MAX_TITLE = 80
+MAX_HEADER = 300
+MAX_CONTEXT = 400
+
+
+@dataclass(slots=True)
+class _Section:
+    """What lies under one heading path on one page: pieces that may be packed together."""
+
+    path: tuple[str, ...]
+    pieces: list[_Piece] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Characters that belong together; ``header`` is what a continued table repeats."""
+
+    start: int
+    end: int
+    header: str = ""
+
+
+class _Tokens:
+    """Token counts of any span of a page, from one tokenisation."""
+
+    def __init__(self, text: str, token_spans: TokenSpans) -> None:
+        spans = token_spans(text)
+        self._starts = [start for start, _ in spans]
+
+    def count(self, start: int, end: int) -> int:
+        """Tokens that begin inside the span."""
+        return bisect.bisect_left(self._starts, end) - bisect.bisect_left(self._starts, start)
+
+    def cut(self, start: int, limit: int) -> int:
+        """Where the token after the next ``limit`` begins; a large number when there are fewer."""
+        index = bisect.bisect_left(self._starts, start) + limit
+        return self._starts[index] if index < len(self._starts) else 1 << 60
+
+    def back(self, end: int, count: int) -> int:
+        """Where the last ``count`` tokens before ``end`` begin."""
+        index = bisect.bisect_left(self._starts, end) - count
+        return self._starts[max(index, 0)] if self._starts else 0
+
+
+def chunk_document(
+    document: ParsedDocument,
+    *,
+    token_spans: TokenSpans,
+    max_tokens: int,
+    overlap: int,
+    min_tokens: int,
+    title: str,
+    language_of: Callable[[str], str],
+) -> list[ChunkDraft]:
+    """Chunks in reading order.
+
+    Args:
+        token_spans: Character spans of the embedding model's tokens.
+        max_tokens: No chunk has more.
+        overlap: Tokens of whole sentences that a chunk repeats when a long text had to be cut.
+        min_tokens: Smaller neighbouring sections of a page are joined.
+        title: Goes into the context of every chunk.
+    """
+    drafts: list[ChunkDraft] = []
+    path: tuple[str, ...] = ()
+    for page in document.pages:
+        if not page.text.strip():
+            continue
+        tokens = _Tokens(page.text, token_spans)
+        sections, path = _sections(page, path, tokens, max_tokens)
+        for section_path, start, end, header in _pack(page, sections, tokens, max_tokens, overlap, min_tokens):
+            content = page.text[start:end]
+            drafts.append(
+                ChunkDraft(
+                    index=len(drafts),
+                    content=content,
+                    page=page.number,
+                    char_start=start,
+                    char_end=end,
+                    token_count=tokens.count(start, end),
+                    heading_path=section_path,
+                    context=_context(title, page.label, section_path, content, header),
+                    language=language_of(content),
+                )
+            )
+    return drafts
+
+
+def _context(title: str, label: str, path: Sequence[str], content: str, header: str) -> str:
+    names = [part for part in (title[:MAX_TITLE], label, *path) if part and not content.lstrip("# ").startswith(part)]
+    head = " › ".join(dict.fromkeys(names))[:MAX_CONTEXT]
+    return f"{head}\n{header}" if header else head
+
+
+# -- structure
+
+
+def _sections(
+    page: ParsedPage, path: tuple[str, ...], tokens: _Tokens, max_tokens: int
+) -> tuple[list[_Section], tuple[str, ...]]:
+    """Sections of a page, and the heading path that goes on to the next one."""
+    levels: list[tuple[int, str]] = list(enumerate(path, start=1))
+    sections = [_Section(path)]
+    for block in _covering(page):
+        if block.kind is BlockKind.HEADING:
+            name = " ".join(page.text[block.start : block.end].lstrip("# ").split())[:MAX_TITLE]
+            levels = [(level, text) for level, text in levels if level < block.level] + [(block.level, name)]
+            path = tuple(text for _, text in levels if text)
+            if sections[-1].pieces and not _only_headings(sections[-1], page):
+                sections.append(_Section(path))
+            sections[-1].path = path
+            sections[-1].pieces.append(_Piece(block.start, block.end))
+        else:
+            sections[-1].pieces.extend(_pieces(page.text, block, tokens, max_tokens))
+    return [section for section in sections if section.pieces], path
+
+
+def _only_headings(section: _Section, page: ParsedPage) -> bool:
+    headings = {(b.start, b.end) for b in page.blocks if b.kind is BlockKind.HEADING}
+    return all((piece.start, piece.end) in headings for piece in section.pieces)
+
+
+def _covering(page: ParsedPage) -> Iterator[Block]:
+    """The page's blocks, and text blocks for whatever they leave out."""
+    position = 0
+    for block in page.blocks:
+        if page.text[position : block.start].strip():
+            yield Block(BlockKind.TEXT, position, block.start)
+        yield block
+        position = block.end
+    if page.text[position:].strip():
+        yield Block(BlockKind.TEXT, position, len(page.text))
+
+
+def _pieces(text: str, block: Block, tokens: _Tokens, max_tokens: int) -> Iterator[_Piece]:
+    """A block whole if it fits, else its rows or sentences, else runs of tokens."""
+    if tokens.count(block.start, block.end) <= max_tokens:
+        yield _Piece(block.start, block.end)
+        return
+    if block.kind in (BlockKind.TABLE, BlockKind.LIST, BlockKind.CODE):
+        spans = _lines(text, block)
+    else:
+        spans = [(block.start + a, block.start + b) for a, b in sentences.split(text[block.start : block.end])]
+    header = ""
+    if block.kind is BlockKind.TABLE and spans:
+        header = text[spans[0][0] : spans[0][1]][:MAX_HEADER]
+    for number, (start, end) in enumerate(spans):
+        while tokens.count(start, end) > max_tokens:
+            cut = min(tokens.cut(start, max_tokens), end)
+            yield _Piece(start, cut, header if number else "")
+            start = cut
+        if start < end:
+            yield _Piece(start, end, header if number else "")
+
+
+def _lines(text: str, block: Block) -> list[tuple[int, int]]:
+    spans, position = [], block.start
+    for line in text[block.start : block.end].split("\n"):
+        if line.strip():
+            spans.append((position, position + len(line)))
+        position += len(line) + 1
+    return spans
+
+
+# -- packing
+
+
+def _pack(
+    page: ParsedPage, sections: Sequence[_Section], tokens: _Tokens, max_tokens: int, overlap: int, min_tokens: int
+) -> Iterator[tuple[tuple[str, ...], int, int, str]]:
+    """(heading path, start, end, repeated header) of each chunk of the page."""
+    joined = _join_small(sections, tokens, max_tokens, min_tokens)
+    for section in joined:
+        start, end, header = section.pieces[0].start, section.pieces[0].end, section.pieces[0].header
+        for piece in section.pieces[1:]:
+            if tokens.count(start, piece.end) <= max_tokens:
+                end = piece.end
+                continue
+            yield section.path, *_trim(page.text, start, end), header
+            start = piece.start if piece.header else _overlapping(section, piece, tokens, overlap, max_tokens)
+            end, header = piece.end, piece.header
+        yield section.path, *_trim(page.text, start, end), header
+
+
+def _join_small(sections: Sequence[_Section], tokens: _Tokens, max_tokens: int, min_tokens: int) -> list[_Section]:
+    joined: list[_Section] = []
+    for section in sections:
+        last = joined[-1] if joined else None
+        size = tokens.count(section.pieces[0].start, section.pieces[-1].end)
+        if last is not None:
+            last_size = tokens.count(last.pieces[0].start, last.pieces[-1].end)
+            together = tokens.count(last.pieces[0].start, section.pieces[-1].end)
+            if together <= max_tokens and (size < min_tokens or last_size < min_tokens):
+                common = tuple(a for a, b in zip(last.path, section.path, strict=False) if a == b)
+                joined[-1] = _Section(common or last.path, [*last.pieces, *section.pieces])
+                continue
+        joined.append(section)
+    return joined
+
+
+def _overlapping(section: _Section, piece: _Piece, tokens: _Tokens, overlap: int, max_tokens: int) -> int:
+    """The start of the earliest whole piece within the overlap that still leaves room."""
+    start = piece.start
+    earliest = tokens.back(piece.start, overlap) if overlap else piece.start
+    for before in reversed([p for p in section.pieces if p.end <= piece.start]):
+        if before.start < earliest or tokens.count(before.start, piece.end) > max_tokens:
+            break
+        start = before.start
+    return start
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())

@@ -1,0 +1,137 @@
+"""What does a worker process hold, and what does it do besides answering bells?"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from config.loader import LoadedSettings
+from config.models import Settings
+from core.errors import DocumentError
+from core.security.content_type import ACCEPTED, SUFFIXES
+from core.types import ParsedDocument
+from db.engine import create_engine
+from db.maintenance import MaintenanceDatabase
+from plugins.parser.sandbox import ParseLimits, ParserPool
+from plugins.references import resolve
+from services.addresses import maintenance_address
+from services.bootstrap import Services, open_services
+from services.leases import LeaseKeeper
+from services.pipeline import ChunkingRules, IngestionPipeline
+from services.sweep import Sweep
+
+log = structlog.get_logger(__name__)
+
+BEAT_S = 5.0
+PARALLEL_DOCUMENTS = 4
+"""Documents in hand at once: while one is parsed or written, others are embedded."""
+
+
+class Worker:
+    """Runs tasks, sweeps, and says that it is alive."""
+
+    def __init__(self, pipeline: IngestionPipeline, sweep: Sweep, *, sweep_interval_s: float) -> None:
+        self._pipeline = pipeline
+        self._sweep = sweep
+        self._interval = sweep_interval_s
+        self._places = asyncio.Semaphore(PARALLEL_DOCUMENTS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._name = f"{socket.gethostname()}-{os.getpid()}"
+
+    async def accept(self, organization_id: UUID, task_id: UUID) -> None:
+        """Begin a task; waits for a free place."""
+        await self._places.acquire()
+        task = asyncio.create_task(self._pipeline.run(organization_id, task_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._places.release()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("task_broken", exc_info=error)
+
+    async def keep_house(self) -> None:
+        """Beat and sweep until cancelled; a store that is away is tried again."""
+        await asyncio.gather(
+            self._every(BEAT_S, lambda: self._sweep.beat(self._name)), self._every(self._interval, self._sweep.run)
+        )
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.warning("housekeeping_failed", exc_info=True)
+            await asyncio.sleep(seconds)
+
+    async def drain(self) -> None:
+        """Wait for the tasks in hand."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+@asynccontextmanager
+async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Worker]:
+    """Services, parser children and the maintenance role, for one worker process."""
+    async with open_services(loaded) as services:
+        settings = services.settings
+        pool = _parser_pool(settings)
+        maintenance = MaintenanceDatabase(create_engine(maintenance_address(settings), pool_size=2))
+        try:
+            pipeline = _pipeline(services, _parse_with(settings, pool))
+            sweep = Sweep(maintenance, services.queue)
+            worker = Worker(pipeline, sweep, sweep_interval_s=min(settings.queue.sweep_interval_s, 5))
+            house = asyncio.create_task(worker.keep_house())
+            try:
+                yield worker
+            finally:
+                house.cancel()
+                await worker.drain()
+        finally:
+            await pool.close()
+            await maintenance.close()
+
+
+def _parser_pool(settings: Settings) -> ParserPool:
+    ingestion = settings.ingestion
+    limits = ParseLimits(ingestion.parse_memory_mb, ingestion.parse_cpu_s, ingestion.parse_wall_s)
+    return ParserPool(ingestion.parse_processes, limits)
+
+
+def _parse_with(settings: Settings, pool: ParserPool) -> Callable[[Path, str], Awaitable[ParsedDocument]]:
+    """The first enabled parser that reads the type, in a limited child."""
+    entries = [entry for entry in settings.plugins.parser if entry.enabled]
+
+    async def parse(path: Path, mime_type: str) -> ParsedDocument:
+        for entry in entries:
+            parser = resolve(entry.plugin)
+            if parser(parser.Options.model_validate(dict(entry.config)), None).supports_mime_type(mime_type):
+                return await pool.parse(entry.plugin, entry.config, path, suffix=SUFFIXES.get(mime_type, ""))
+        raise DocumentError(
+            f"No enabled parser reads {mime_type}.", failure_code="unsupported_type", next_step=ACCEPTED
+        )
+
+    return parse
+
+
+def _pipeline(services: Services, parse: Callable[[Path, str], Awaitable[ParsedDocument]]) -> IngestionPipeline:
+    ingestion = services.settings.ingestion
+    return IngestionPipeline(
+        database=services.database,
+        blobs=services.blobs,
+        leases=LeaseKeeper(services.database, owner=f"{socket.gethostname()}-{os.getpid()}"),
+        parse=parse,
+        embedding=services.embedding,
+        vectors=services.vectors,
+        lexical=services.lexical,
+        collection=services.settings.vector_db.collection,
+        rules=ChunkingRules(ingestion.chunk_size, ingestion.chunk_overlap, ingestion.min_chunk_size),
+    )

@@ -1,0 +1,145 @@
+"""Do image, compose file, Makefile and bootstrap say what they promise?"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from config.loader import load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("core", "config", "db", "plugins", "graph", "services", "jobs", "chat_app", "admin_app")
+_VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::([-?])([^}]*))?\}")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return loaded
+
+
+def filled(value: object, variables: dict[str, str]) -> str:
+    """A value as compose would fill it in."""
+    return _VARIABLE.sub(lambda m: variables.get(m[1]) or (m[3] if m[2] == "-" else ""), str(value))
+
+
+def test_the_stack_has_its_seven_parts(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == {"postgres", "redis", "qdrant", "migrate", "chat", "admin", "worker"}
+    assert compose["services"]["qdrant"]["profiles"] == ["qdrant"]
+
+
+def test_only_chat_and_admin_are_published_and_only_to_this_machine(compose: dict[str, Any]) -> None:
+    published = {name: filled(part["ports"], {}) for name, part in compose["services"].items() if "ports" in part}
+    assert published == {"chat": "['127.0.0.1:8000:8000']", "admin": "['127.0.0.1:8501:8501']"}
+
+
+def test_stores_have_no_way_out(compose: dict[str, Any]) -> None:
+    assert compose["networks"]["inner"]["internal"] is True
+    for name in ("postgres", "redis", "qdrant"):
+        assert compose["services"][name]["networks"] == ["inner"]
+
+
+def test_whatever_stays_up_is_watched(compose: dict[str, Any]) -> None:
+    unwatched = [name for name, part in compose["services"].items() if "healthcheck" not in part]
+    assert unwatched == ["migrate"]
+
+
+def test_redis_is_not_older_than_its_last_known_hole(compose: dict[str, Any]) -> None:
+    version = re.match(r"redis:(\d+)\.(\d+)\.(\d+)", compose["services"]["redis"]["image"])
+    assert version
+    assert tuple(int(part) for part in version.groups()) >= (8, 2, 2)
+
+
+def test_secrets_come_from_the_env_file_and_each_is_in_the_example() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    example = dict(
+        line.partition("=")[::2] for line in (ROOT / ".env.example").read_text().splitlines() if re.match(r"\w+=", line)
+    )
+    required = {match[1] for match in _VARIABLE.finditer(text) if match[2] == "?"}
+    assert len(required) >= 6
+    assert required - set(example) == set()
+    assert {name: example[name] for name in required if example[name]} == {}, "an example must not hold a secret"
+    assert {match[1] for match in _VARIABLE.finditer(text)} - set(example) == set()
+
+
+@pytest.mark.parametrize("name", ["migrate", "chat", "worker"])
+def test_the_settings_given_to_a_part_are_valid_in_production(compose: dict[str, Any], name: str) -> None:
+    secret = "a-secret-of-more-than-thirty-two-characters"
+    variables = {match[1]: secret for match in _VARIABLE.finditer((ROOT / "docker-compose.yml").read_text())}
+    variables = {key: value for key, value in variables.items() if key.endswith(("PASSWORD", "SECRET"))}
+    given = compose["services"][name]["environment"]
+    environ = {key: filled(value, variables) for key, value in given.items()}
+    settings = load_settings(environ=environ).settings
+    assert settings.app.environment == "prod"
+    assert settings.database.host == "postgres"
+    assert settings.database.password.get_secret_value() == secret
+    assert settings.redis.host == "redis"
+    may_migrate = bool(settings.database.migration_password.get_secret_value())
+    assert may_migrate == (name == "migrate")
+
+
+def test_the_admin_app_gets_no_secret(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]["admin"]["environment"]) == {"FOUNDRY_API_URL"}
+
+
+def test_the_image_holds_every_package_and_does_not_run_as_root() -> None:
+    dockerfile, ignored = (ROOT / "Dockerfile").read_text(), (ROOT / ".dockerignore").read_text().splitlines()
+    for package in PACKAGES:
+        assert f"COPY {package} ./{package}\n" in dockerfile
+        assert f"!{package}" in ignored
+    targets = {stage: base for base, stage in re.findall(r"^FROM (\S+) AS (\w+)$", dockerfile, flags=re.M)}
+    assert {stage for stage, base in targets.items() if base == "runtime"} == {"app", "worker"}
+    runtime = dockerfile.split(" AS runtime\n")[1].split("FROM ")[0]
+    assert re.search(r"^USER [1-9]\d*$", runtime, flags=re.M)
+    assert not re.search(r"^USER", dockerfile.split(" AS worker\n")[1], flags=re.M)
+    assert "--require-hashes" in dockerfile
+
+
+def test_no_script_names_an_index_or_a_host() -> None:
+    names = ("Makefile", ".ci/run", ".ci/bootstrap", "Dockerfile", "pyproject.toml")
+    found = {name: re.findall(r"https?://|index-url|find-links", (ROOT / name).read_text()) for name in names}
+    assert found == {name: [] for name in names}
+
+
+def test_the_makefile_has_the_promised_targets() -> None:
+    outcome = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    offered = {line.split()[1] for line in outcome.stdout.splitlines() if line.startswith("make ")}
+    assert {"run", "demo", "test", "lint", "bench", "eval", "help"} <= offered
+
+
+@pytest.mark.parametrize(("shell", "script"), [("bash", ".ci/run"), ("sh", ".ci/bootstrap")])
+def test_scripts_parse_and_may_be_run(shell: str, script: str) -> None:
+    subprocess.run([shell, "-n", script], cwd=ROOT, check=True)
+    assert os.access(ROOT / script, os.X_OK)
+
+
+def test_a_too_old_python_is_named_before_anything_is_made(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "cksum", "cat", "tr", "basename", "rm"):
+        found = shutil.which(name)
+        assert found
+        (programs / name).symlink_to(found)
+    old = programs / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2" && exit 0\nexit 1\n')
+    old.chmod(0o755)
+    environment = {"PATH": str(programs), "VENV": str(tmp_path / "venv")}
+    outcome = subprocess.run(
+        [str(ROOT / ".ci" / "bootstrap"), "requirements.lock"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 1
+    assert "needs Python 3.11, 3.12 or 3.13" in outcome.stderr
+    assert "Python 3.9.2" in outcome.stderr
+    assert not (tmp_path / "venv").exists()

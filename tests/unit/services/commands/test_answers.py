@@ -1,0 +1,112 @@
+"""Is an answer shown with its sources, and a failed one not taken for an answer?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from core.errors import KnowledgeFoundryError
+from core.events import (
+    AnswerEvent,
+    Citation,
+    CitationEvent,
+    DoneEvent,
+    NoticeEvent,
+    NoticeKind,
+    Outcome,
+    RefusalEvent,
+    RefusalReason,
+    ReplacedEvent,
+    TokenEvent,
+)
+from services.commands import answers
+
+SOME_ID = UUID(int=1)
+
+
+def citation(
+    number: int, *, paged: bool = True, quote: str = "Thirty days.", heading: tuple[str, ...] = ()
+) -> Citation:
+    return Citation(
+        number=number,
+        chunk_id=SOME_ID,
+        document_id=SOME_ID,
+        version_id=SOME_ID,
+        version_number=1,
+        filename="leave.pdf",
+        mime_type="application/pdf",
+        page=4,
+        paged=paged,
+        heading_path=heading,
+        char_start=0,
+        char_end=len(quote),
+        quote=quote,
+    )
+
+
+async def stream(*events: AnswerEvent) -> AsyncIterator[AnswerEvent]:
+    for event in events:
+        yield event
+
+
+DONE = DoneEvent(outcome=Outcome.ANSWERED)
+
+
+async def test_text_is_written_as_it_comes_and_sources_follow_in_order() -> None:
+    written: list[str] = []
+    events = stream(
+        CitationEvent(citation=citation(2, paged=False, heading=("Leave", "Parents"))),
+        CitationEvent(citation=citation(1)),
+        TokenEvent(text="Thirty "),
+        TokenEvent(text="days [1]."),
+        NoticeEvent(kind=NoticeKind.NO_MODEL, text="No model is configured."),
+        DONE,
+    )
+    answer = await answers.read(events, written.append)
+    assert written == ["Thirty ", "days [1]."]
+    assert answer.text == "Thirty days [1]."
+    assert answer.cited
+    assert answers.sources(answer).splitlines() == [
+        "  [1] leave.pdf, page 4: “Thirty days.”",
+        "  [2] leave.pdf, Leave › Parents: “Thirty days.”",
+        "  Note: No model is configured.",
+    ]
+
+
+async def test_replaced_text_takes_the_place_of_what_was_shown() -> None:
+    answer = await answers.read(stream(TokenEvent(text="wrong"), ReplacedEvent(text="right", reason="checked"), DONE))
+    assert answer.text == "right"
+
+
+async def test_an_answer_without_a_source_is_not_a_cited_one() -> None:
+    answer = await answers.read(stream(TokenEvent(text="Thirty days."), DONE))
+    assert not answer.cited
+
+
+async def test_a_refusal_is_neither_cited_nor_hidden() -> None:
+    refusal = RefusalEvent(reason=RefusalReason.NOT_IN_DOCUMENTS, text="The documents do not say.")
+    answer = await answers.read(stream(refusal, DoneEvent(outcome=Outcome.REFUSED)))
+    assert answer.refused
+    assert not answer.cited
+    assert json.loads(answer.as_json())["outcome"] == "refused"
+
+
+async def test_a_failed_run_is_an_error_with_its_reason() -> None:
+    with pytest.raises(KnowledgeFoundryError, match="the store is down"):
+        await answers.read(stream(DoneEvent(outcome=Outcome.FAILED, error="the store is down")))
+
+
+async def test_a_stream_that_breaks_off_is_an_error() -> None:
+    with pytest.raises(KnowledgeFoundryError, match="ended in the middle"):
+        await answers.read(stream(TokenEvent(text="Thirty")))
+
+
+async def test_long_quotes_are_shortened_to_one_line() -> None:
+    answer = await answers.read(stream(CitationEvent(citation=citation(1, quote="word \n" * 200)), DONE))
+    line = answers.sources(answer)
+    assert "\n" not in line
+    assert line.endswith("…”")
+    assert len(line) < 300
