@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from services import first_run
-from services.audit import ClientInfo
 from services.bootstrap import open_services
 from services.commands import answers
 from services.commands.stack import any_stack
@@ -32,7 +31,7 @@ def ask(
 async def _ask(question: str, email: str | None, data_dir: DataDir, quiet: bool) -> answers.ReadAnswer:
     async with any_stack(data_dir, say=say), open_services() as services:
         principal = await first_run.local_principal(services, email)
-        run_ = await services.answering.ask(principal, question, client=ClientInfo(user_agent="foundry ask"))
+        run_ = await services.answering.ask(principal, question)
         return await answers.read(run_.events(), None if quiet else _write)
 
 

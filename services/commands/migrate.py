@@ -8,6 +8,7 @@ import typer
 
 from config.loader import load_settings
 from services import first_run
+from services.bootstrap import open_services
 from services.commands.schema import bring_up_to_date
 from services.commands.stack import any_stack, outside_superuser
 from services.commands.terminal import DataDir, run, say
@@ -30,7 +31,9 @@ async def _migrate(data_dir: DataDir, *, with_account: bool) -> None:
         async with any_stack(data_dir, say=say):
             say("The embedded database is up to date.")
         return
-    await bring_up_to_date(settings.database, outside_superuser(settings))
+    await bring_up_to_date(settings, outside_superuser(settings))
+    async with open_services():
+        pass  # Opening makes the tables of plugins, as the owner; other processes do not have its password.
     say(f"The database {settings.database.name} on {settings.database.host} is up to date.")
     if with_account and (account := await first_run.ensure_first_account(settings)) is not None:
         link = f"{settings.chat.url}/login/link/{account.link_token}"

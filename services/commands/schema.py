@@ -5,40 +5,30 @@ from __future__ import annotations
 import psycopg
 import sqlalchemy.exc
 
-from config.models import DatabaseSettings
+from config.models import DatabaseSettings, Settings
 from core.errors import ConfigurationError, DatabaseError
 from db.migrations import upgrade
 from db.roles import APP_ROLE, MAINTENANCE_ROLE, OWNER_ROLE, prepare_database
 from db.urls import DatabaseAddress
+from services.addresses import owner_address
 
 
-def owner_address(settings: DatabaseSettings) -> DatabaseAddress:
-    """The database as the role that owns the tables."""
-    return DatabaseAddress(
-        settings.host,
-        settings.port,
-        settings.name,
-        settings.migration_user,
-        settings.migration_password.get_secret_value(),
-        settings.ssl_mode,
-    )
-
-
-async def bring_up_to_date(settings: DatabaseSettings, superuser: DatabaseAddress | None = None) -> None:
+async def bring_up_to_date(settings: Settings, superuser: DatabaseAddress | None = None) -> None:
     """Make roles and database (only a superuser can), then tables; does nothing where all is there.
 
     Raises:
         ConfigurationError: The roles have other names than the migrations expect.
         DatabaseError: The server cannot be reached or refuses.
     """
+    database = settings.database
     try:
         if superuser is not None:
-            await prepare_database(superuser, settings.name, _passwords(settings))
+            await prepare_database(superuser, database.name, _passwords(database))
         await upgrade(owner_address(settings))
     except (psycopg.Error, sqlalchemy.exc.SQLAlchemyError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise DatabaseError(
-            f"The database {settings.name} on {settings.host} cannot be set up: {reason}",
+            f"The database {database.name} on {database.host} cannot be set up: {reason}",
             next_step="Check host, port, names and passwords in the section database: foundry config show.",
         ) from error
 

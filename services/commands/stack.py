@@ -96,7 +96,7 @@ async def own_stack(
             environment = _environment(folder, settings, endpoints)
             os.environ.update(environment)
             settings = load_settings().settings
-            await bring_up_to_date(settings.database, _superuser(settings, endpoints))
+            await bring_up_to_date(settings, _superuser(settings, endpoints))
             published = {"FOUNDRY__storage__data_dir": str(folder), **(overrides or {}), **environment}
             write_owner_only(folder / PUBLISHED, json.dumps(published, indent=1))
             try:

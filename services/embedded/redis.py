@@ -46,12 +46,13 @@ async def start_redis(supervisor: Supervisor, data_dir: Path, say: Say) -> Embed
     """
     binary = find_binary()
     version = await _version(binary)
-    _judge(binary, version, say)
     home = data_dir / "redis"
     home.mkdir(exist_ok=True, mode=0o700)
-    server = EmbeddedRedis(free_port(), read_or_create(data_dir / "secrets" / "redis"))
     # In a file, for a command line can be read by everybody on the machine.
     configuration = home / "redis.conf"
+    # Said once for a data folder, not at every command.
+    _judge(binary, version, (lambda _: None) if configuration.exists() else say)
+    server = EmbeddedRedis(free_port(), read_or_create(data_dir / "secrets" / "redis"))
     write_owner_only(configuration, _configuration(server, home))
     await supervisor.start(
         Child(

@@ -89,7 +89,7 @@ class ModelServer(ABC):
             server = uvicorn.Server(config)
             task = asyncio.create_task(server.serve(sockets=[listener]))
             try:
-                while not server.started:
+                while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait for
                     await asyncio.sleep(0.01)
                 yield self
             finally:
@@ -101,12 +101,19 @@ class ModelServer(ABC):
         async with asyncio.timeout(5), self.changed:
             await self.changed.wait_for(lambda: self.cancelled >= count)
 
+    async def until_opened(self, count: int) -> None:
+        """Wait until so many calls have come; at most 5 s."""
+        async with asyncio.timeout(5), self.changed:
+            await self.changed.wait_for(lambda: self.opened >= count)
+
     async def complete(self, request: Request) -> Response:
         """Answer a call for a completion, or misbehave."""
         self.headers = dict(request.headers)
         body = await request.json()
         self.bodies.append(body)
-        self.opened += 1
+        async with self.changed:
+            self.opened += 1
+            self.changed.notify_all()
         if (refusal := self._refusal()) is not None:
             return refusal
         if self.fault is Fault.SILENT:
@@ -164,8 +171,8 @@ class ModelServer(ABC):
             self.changed.notify_all()
 
     async def _until_gone(self, request: Request) -> None:
-        while not await request.is_disconnected():
-            await asyncio.sleep(0.01)
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
         await self._count(False)
 
 

@@ -13,7 +13,9 @@ VENDOR_HOST = "api.anthropic.com"
 _VENDOR_PRICES = {
     "claude-haiku-4-5": Price(input=1.00, output=5.00),
     "claude-sonnet-4-5": Price(input=3.00, output=15.00),
+    "claude-sonnet-4-6": Price(input=3.00, output=15.00),
     "claude-opus-4-5": Price(input=5.00, output=25.00),
+    "claude-opus-4-6": Price(input=5.00, output=25.00),
 }
 
 
@@ -25,17 +27,19 @@ class AnthropicOptions(BaseModel):
         timeout_s: Until the whole answer, or the first token of a streamed one, is there.
         idle_timeout_s: Between two pieces of a stream.
         prices: Dollars per million tokens by model; beside Anthropic's own list prices when its address is used.
+        takes_temperature: Globs of models that still accept one; newer ones refuse it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     api_key: SecretStr = Field(min_length=1)
     base_url: str = Field(default=f"https://{VENDOR_HOST}", pattern=r"^https?://[^\s/]+\S*$")
-    default_model: str = Field(default="claude-sonnet-4-5", min_length=1)
+    default_model: str = Field(default="claude-sonnet-4-6", min_length=1)
     models: tuple[str, ...] = ()
     timeout_s: float = Field(default=60.0, gt=0, le=3600)
     idle_timeout_s: float = Field(default=30.0, gt=0, le=600)
     prices: Mapping[str, Price] = Field(default_factory=dict)
+    takes_temperature: tuple[str, ...] = ("claude-*-4-5*", "claude-*-4-6*")
 
     @property
     def all_prices(self) -> Mapping[str, Price]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ProviderError, ProviderUnavailableError
@@ -69,7 +70,7 @@ class AnthropicProvider:
         if request.stream:
             return await self._streamed(request, started)
         with translated(SERVICE):
-            answer: Message = await self._connected.messages.create(**_asked(request))
+            answer: Message = await self._connected.messages.create(**self._asked(request))
         return self._whole(answer, started)
 
     def calculate_cost(self, input_tokens: int, output_tokens: int, model: str) -> float:
@@ -84,10 +85,27 @@ class AnthropicProvider:
             raise ProviderUnavailableError(f"{SERVICE} was not started, or was closed.")
         return self._client
 
+    def _asked(self, request: CompletionRequest) -> dict[str, Any]:
+        asked: dict[str, Any] = {
+            "model": request.model,
+            "max_tokens": request.max_tokens,
+            "messages": [
+                {"role": message.role, "content": message.content}
+                for message in request.messages
+                if message.role != "system"
+            ],
+        }
+        if system := "\n\n".join(message.content for message in request.messages if message.role == "system"):
+            asked["system"] = system
+        if any(fnmatchcase(request.model, pattern) for pattern in self._options.takes_temperature):
+            # In the body itself: the client's newer versions have no argument for it. The scale ends at 1 here.
+            asked["extra_body"] = {"temperature": min(request.temperature, 1.0)}
+        return asked
+
     async def _streamed(self, request: CompletionRequest, started: float) -> CompletionStream:
         with translated(SERVICE):
             upstream: AsyncStream[RawMessageStreamEvent] = await self._connected.messages.create(
-                **_asked(request), stream=True
+                **self._asked(request), stream=True
             )
         stream = TextStream(
             request,
@@ -115,22 +133,6 @@ class AnthropicProvider:
             timestamp=datetime.now(UTC),
             finish_reason=_finish(answer.stop_reason) or "stop",
         )
-
-
-def _asked(request: CompletionRequest) -> dict[str, Any]:
-    system = "\n\n".join(message.content for message in request.messages if message.role == "system")
-    asked: dict[str, Any] = {
-        "model": request.model,
-        "max_tokens": request.max_tokens,
-        # The scale ends at 1 here and at 2 elsewhere.
-        "temperature": min(request.temperature, 1.0),
-        "messages": [
-            {"role": message.role, "content": message.content}
-            for message in request.messages
-            if message.role != "system"
-        ],
-    }
-    return {**asked, "system": system} if system else asked
 
 
 async def _pieces(upstream: AsyncStream[RawMessageStreamEvent]) -> AsyncIterator[Piece]:

@@ -90,13 +90,13 @@ async def test_a_refusing_check_starts_nothing(tmp_path: Path) -> None:
 
 
 async def test_an_outside_database_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    settings = Settings.model_validate({"database": {"host": str(tmp_path), "name": "nowhere"}}).database
+    settings = Settings.model_validate({"database": {"host": str(tmp_path), "name": "nowhere"}})
     with pytest.raises(DatabaseError, match=f"The database nowhere on {tmp_path} cannot be set up"):
         await bring_up_to_date(settings)
 
 
 async def test_roles_of_other_names_are_refused_rather_than_made_halfway(tmp_path: Path) -> None:
-    settings = Settings.model_validate({"database": {"host": str(tmp_path), "user": "somebody"}}).database
+    settings = Settings.model_validate({"database": {"host": str(tmp_path), "user": "somebody"}})
     superuser = DatabaseAddress(str(tmp_path), 5432, "postgres", "postgres")
     with pytest.raises(ConfigurationError, match=r"database\.user is somebody; only a role called foundry_app"):
         await bring_up_to_date(settings, superuser)

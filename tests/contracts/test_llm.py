@@ -1,0 +1,242 @@
+"""Does every language model behind a wire keep the contract, however its server behaves?
+
+Real official clients against local servers of the same protocols (``tests/servers``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from core.errors import ProviderError, ProviderRateLimitError, ProviderUnavailableError
+from core.types import CompletionRequest, CompletionResponse, Message, PluginStatus
+from plugins.interfaces import CompletionStream, LLMProvider, Plugin, PluginContext
+from plugins.llm.anthropic import AnthropicProvider
+from plugins.llm.openai import OpenAIProvider
+from tests.servers.anthropic_server import AnthropicServer
+from tests.servers.model_server import WORDS, Fault, ModelServer
+from tests.servers.openai_server import MODEL, OpenAIServer
+
+ANSWER = "".join(WORDS)
+ASKED = CompletionRequest(
+    messages=(Message(role="system", content="Be brief."), Message(role="user", content="How long do refunds take?")),
+    model="",
+    max_tokens=77,
+    temperature=0.3,
+)
+STREAMED = ASKED.model_copy(update={"stream": True})
+PRICES = {MODEL: {"input": 2.0, "output": 10.0}}
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A provider, its server and how to make another one with other options."""
+
+    provider: LLMProvider
+    server: ModelServer
+    implementation: Any
+    options: dict[str, Any]
+
+    async def another(self, context: PluginContext, **options: Any) -> LLMProvider:
+        provider: LLMProvider = self.implementation(
+            self.implementation.Options.model_validate({**self.options, **options}), context
+        )
+        await provider.start()
+        return provider
+
+
+@pytest.fixture(
+    params=[(OpenAIProvider, OpenAIServer, {}), (AnthropicProvider, AnthropicServer, {"takes_temperature": ["*"]})],
+    ids=["openai", "anthropic"],
+)
+async def wire(request: pytest.FixtureRequest, plugin_context: PluginContext) -> AsyncIterator[Wire]:
+    implementation, server_type, more = request.param
+    async with server_type().running() as server:
+        options = {
+            "api_key": "sk-test",
+            "base_url": server.base_url,
+            "default_model": MODEL,
+            "timeout_s": 5,
+            "prices": PRICES,
+            **more,
+        }
+        made = Wire(None, server, implementation, options)  # type: ignore[arg-type]  # filled in below
+        provider = await made.another(plugin_context)
+        yield replace(made, provider=provider)
+        await provider.close()
+
+
+async def _stream(provider: LLMProvider) -> CompletionStream:
+    stream = await provider.complete(STREAMED)
+    assert not isinstance(stream, CompletionResponse)
+    return stream
+
+
+async def _read(stream: CompletionStream, seen: list[str]) -> None:
+    async for piece in stream:
+        seen.append(piece)
+
+
+async def test_whole_answer_carries_text_tokens_and_cost(wire: Wire) -> None:
+    answer = await wire.provider.complete(ASKED)
+    assert isinstance(answer, CompletionResponse)
+    assert (answer.text, answer.model, answer.finish_reason) == (ANSWER, MODEL, "stop")
+    assert (answer.input_tokens, answer.output_tokens, answer.token_count) == (100, 20, 120)
+    assert answer.cost_usd == pytest.approx(100 * 2e-6 + 20 * 10e-6)
+    assert answer.latency_ms > 0
+
+
+async def test_streamed_answer_comes_in_pieces_and_ends_with_its_usage(wire: Wire) -> None:
+    stream = await _stream(wire.provider)
+    with pytest.raises(RuntimeError, match="not ended"):
+        _ = stream.response
+    assert [piece async for piece in stream] == list(WORDS)
+    answer = stream.response
+    assert (answer.text, answer.model, answer.finish_reason) == (ANSWER, MODEL, "stop")
+    assert (answer.input_tokens, answer.output_tokens) == (100, 20)
+    assert answer.cost_usd == pytest.approx(100 * 2e-6 + 20 * 10e-6)
+    await stream.aclose()
+    assert stream.response == answer
+    assert (wire.server.opened, wire.server.cancelled) == (1, 0)
+
+
+async def test_request_reaches_the_server_as_asked_with_the_key(wire: Wire) -> None:
+    await wire.provider.complete(ASKED)
+    body = wire.server.bodies[0]
+    assert body["model"] == MODEL
+    assert body["max_tokens"] == 77
+    assert body["temperature"] == 0.3
+    assert body["messages"][-1] == {"role": "user", "content": "How long do refunds take?"}
+    assert "Be brief." in str(body)
+    assert "sk-test" in wire.server.headers.get("authorization", "") + wire.server.headers.get("x-api-key", "")
+
+
+@pytest.mark.parametrize("asked", [ASKED, STREAMED], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault.RATE_LIMITED, ProviderRateLimitError),
+        (Fault.BROKEN, ProviderUnavailableError),
+        (Fault.SILENT, ProviderUnavailableError),
+        (Fault.BAD_KEY, ProviderError),
+        (Fault.REDIRECTED, ProviderError),
+    ],
+)
+async def test_failure_before_the_first_token_is_raised_to_the_caller_in_our_words(
+    wire: Wire, plugin_context: PluginContext, asked: CompletionRequest, fault: Fault, expected: type[ProviderError]
+) -> None:
+    provider = await wire.another(plugin_context, timeout_s=0.3)
+    wire.server.fault = fault
+    with pytest.raises(expected) as caught:
+        await provider.complete(asked)
+    assert type(caught.value) is expected
+    assert wire.server.opened == 1, "retrying is the router's work"
+    if isinstance(caught.value, ProviderRateLimitError):
+        assert caught.value.retry_after_s == 7
+    await provider.close()
+
+
+@pytest.mark.parametrize("asked", [ASKED, STREAMED], ids=["whole", "streamed"])
+async def test_nonsense_is_an_error_of_the_provider(wire: Wire, asked: CompletionRequest) -> None:
+    wire.server.fault = Fault.NONSENSE
+    with pytest.raises(ProviderError):
+        await wire.provider.complete(asked)
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT, Fault.ERROR_INSIDE])
+async def test_stream_that_breaks_says_so_after_the_text_that_came(wire: Wire, fault: Fault) -> None:
+    wire.server.fault = fault
+    stream = await _stream(wire.provider)
+    seen: list[str] = []
+    with pytest.raises(ProviderUnavailableError):
+        await _read(stream, seen)
+    assert seen == list(WORDS[:2])
+    assert stream.response.finish_reason == "error"
+    assert stream.response.text == "".join(WORDS[:2])
+
+
+async def test_stream_that_falls_silent_is_given_up_and_the_call_ended(
+    wire: Wire, plugin_context: PluginContext
+) -> None:
+    provider = await wire.another(plugin_context, idle_timeout_s=0.2)
+    wire.server.fault = Fault.STALLED
+    stream = await _stream(provider)
+    with pytest.raises(ProviderUnavailableError, match="silent"):
+        await _read(stream, [])
+    await wire.server.until_cancelled(1)
+    await provider.close()
+
+
+async def test_closing_a_stream_ends_the_upstream_call(wire: Wire) -> None:
+    wire.server.fault = Fault.ENDLESS
+    stream = await _stream(wire.provider)
+    assert await anext(aiter(stream)) == WORDS[0]
+    await stream.aclose()
+    await wire.server.until_cancelled(1)
+    assert stream.response.finish_reason == "cancelled"
+    assert stream.response.text.startswith(WORDS[0])
+    assert stream.response.output_tokens > 0
+    assert [piece async for piece in stream] == []
+
+
+async def test_stop_from_another_task_wakes_the_one_that_waits_for_a_piece(wire: Wire) -> None:
+    wire.server.fault = Fault.STALLED
+    stream = await _stream(wire.provider)
+    seen: list[str] = []
+    both = asyncio.Event()
+
+    async def read() -> None:
+        async for piece in stream:
+            seen.append(piece)
+            if len(seen) == 2:
+                both.set()
+
+    reader = asyncio.create_task(read())
+    await both.wait()
+    await stream.aclose()
+    async with asyncio.timeout(2):
+        await reader
+        await wire.server.until_cancelled(1)
+    assert stream.response.finish_reason == "cancelled"
+
+
+@pytest.mark.parametrize("fault", [Fault.STALLED, Fault.SILENT])
+async def test_cancelling_the_task_ends_the_upstream_call(wire: Wire, fault: Fault) -> None:
+    wire.server.fault = fault
+
+    async def ask_and_read() -> None:
+        await _read(await _stream(wire.provider), [])
+
+    task = asyncio.create_task(ask_and_read())
+    await wire.server.until_opened(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await wire.server.until_cancelled(1)
+
+
+async def test_health_says_what_is_wrong_and_never_raises(wire: Wire, plugin_context: PluginContext) -> None:
+    assert (await wire.provider.health_check()).status is PluginStatus.HEALTHY
+    wire.server.fault = Fault.BROKEN
+    unwell = await wire.provider.health_check()
+    assert unwell.status is PluginStatus.BROKEN
+    assert "not working" in unwell.detail
+    away = await wire.another(plugin_context, base_url="http://127.0.0.1:9")
+    assert "does not answer" in (await away.health_check()).detail
+    await away.close()
+    assert "not started" in (await away.health_check()).detail
+
+
+async def test_models_and_costs_are_told_without_a_call(wire: Wire, plugin_context: PluginContext) -> None:
+    provider = await wire.another(plugin_context, models=["other", MODEL])
+    assert isinstance(provider, Plugin)
+    assert provider.get_supported_models() == (MODEL, "other")
+    assert provider.calculate_cost(1_000_000, 0, MODEL) == pytest.approx(2.0)
+    assert provider.calculate_cost(0, 1_000_000, f"{MODEL}-2026-01-31") == pytest.approx(10.0)
+    assert provider.calculate_cost(1_000_000, 1_000_000, "unknown") == 0.0
+    await provider.close()
+    await provider.close()
