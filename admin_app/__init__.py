@@ -1,0 +1,1 @@
+"""How do administrators see and steer the application?"""

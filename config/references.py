@@ -14,7 +14,7 @@ from config.layers import FILE_SUFFIX, Leaf, Tree, read_secret_file
 from config.mistakes import Mistake
 from config.models import Settings
 
-SECRET = "secret://"  # noqa: S105 - the scheme, not a secret
+SECRET = "secret://"
 SETTING = "setting://"
 _VARIABLE = re.compile(r"\$(\$)?\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 _SECRET_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")

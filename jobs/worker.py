@@ -9,12 +9,11 @@ import structlog
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
-from config.loader import load_settings
 from core.errors import KnowledgeFoundryError
 from core.telemetry import configure_logging
 from jobs.resident import Resident, install
-from services.addresses import redis_url
 from services.job_queue import connect
+from services.worker import worker_settings
 
 log = structlog.get_logger(__name__)
 
@@ -27,17 +26,16 @@ def main() -> int:
     # One model, few cores: libraries that start a thread per core fight each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        settings = load_settings().settings
-        logging = settings.observability.logging
-        configure_logging(logging.level, logging.format, "worker")
+        settings = worker_settings()
+        configure_logging(settings.log_level, settings.log_format, "worker")
         resident = Resident()
         resident.start()
     except KnowledgeFoundryError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     install(resident)
-    connection = connect(redis_url(settings))
-    queues = [Queue(name, connection=connection, serializer=JSONSerializer) for name in settings.queue.names]
+    connection = connect(settings.redis_url)
+    queues = [Queue(name, connection=connection, serializer=JSONSerializer) for name in settings.queues]
     worker = SimpleWorker(
         queues,
         connection=connection,
@@ -45,7 +43,7 @@ def main() -> int:
         worker_ttl=WORKER_TTL_S,
         maintenance_interval=MAINTENANCE_S,
     )
-    log.info("worker_ready", queues=list(settings.queue.names))
+    log.info("worker_ready", queues=list(settings.queues))
     try:
         # RQ ends by itself on SIGTERM and SIGINT, after the job in hand.
         worker.work(logging_level="WARNING")

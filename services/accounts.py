@@ -16,7 +16,8 @@ from core.security import passwords
 from db.models import Organization, SignInLink, User
 from db.repositories.accounts import AccountRepository
 from db.unit_of_work import Database
-from plugins.interfaces import AuthProvider, TokenPair
+from plugins.interfaces import AuthProvider
+from plugins.interfaces import TokenPair as TokenPair
 from services.audit import ClientInfo, record
 from services.views import AccountView
 

@@ -14,8 +14,6 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import structlog
-from graph.build import AnswerGraph, run
-from graph.context import GraphContext
 
 from core.errors import KnowledgeFoundryError, NotFoundError
 from core.events import (
@@ -31,6 +29,8 @@ from core.events import (
     UsageEvent,
 )
 from core.identity import Principal, Role
+from graph.build import AnswerGraph, run
+from graph.context import GraphContext
 from services.chats import ChatService, StoredAnswer
 from services.search import valid_question
 

@@ -12,7 +12,6 @@ from enum import StrEnum
 from uuid import UUID
 
 import structlog
-from graph.context import Retrieval
 from sqlalchemy import func, select
 
 from core.errors import ProviderUnavailableError
@@ -21,6 +20,7 @@ from core.types import Candidate, Chunk, HybridHit, SparseVector, Vector, Vector
 from db.models import Document, DocumentChunk
 from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
+from graph.context import Retrieval
 from plugins.interfaces import EmbeddingProvider, VectorDBProvider
 from services.fusion import fuse
 from services.lexical import LexicalIndex, WeighedQuery

@@ -7,12 +7,14 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 import structlog
 
-from config.loader import LoadedSettings
+from config.loader import LoadedSettings, load_settings
 from config.models import Settings
 from core.errors import DocumentError
 from core.security.content_type import ACCEPTED, SUFFIXES
@@ -21,7 +23,7 @@ from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from plugins.parser.sandbox import ParseLimits, ParserPool
 from plugins.references import resolve
-from services.addresses import maintenance_address
+from services.addresses import maintenance_address, redis_url
 from services.bootstrap import Services, open_services
 from services.leases import LeaseKeeper
 from services.pipeline import ChunkingRules, IngestionPipeline
@@ -32,6 +34,27 @@ log = structlog.get_logger(__name__)
 BEAT_S = 5.0
 PARALLEL_DOCUMENTS = 4
 """Documents in hand at once: while one is parsed or written, others are embedded."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What the process around a worker needs to know."""
+
+    redis_url: str
+    queues: tuple[str, ...]
+    log_level: str
+    log_format: Literal["json", "console"]
+
+
+def worker_settings() -> WorkerSettings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: They are wrong or name no Redis.
+    """
+    settings = load_settings().settings
+    logging = settings.observability.logging
+    return WorkerSettings(redis_url(settings), settings.queue.names, logging.level, logging.format)
 
 
 class Worker:

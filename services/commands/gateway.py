@@ -16,6 +16,7 @@ from core.events import ANSWER_EVENT, AnswerEvent
 from services.views import DocumentPage, Receipt
 
 SESSION_COOKIE = "kf_session"
+FORM_COOKIE = "kf_form"
 _POLL_S = 0.3
 
 
@@ -34,7 +35,10 @@ class Gateway:
             AuthenticationError: The link does not work.
         """
         async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
-            response = await client.get(f"/login/link/{link_token}", follow_redirects=False)
+            page = f"/login/link/{link_token}"
+            await client.get(page)
+            form = {"token": client.cookies.get(FORM_COOKIE, "")}
+            response = await client.post(page, data=form, follow_redirects=False)
             token = client.cookies.get(SESSION_COOKIE)
             if token is None:
                 raise AuthenticationError(f"The sign-in link was not accepted (HTTP {response.status_code}).")

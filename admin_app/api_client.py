@@ -1,0 +1,92 @@
+"""How does the admin app speak to the gateway? Over HTTP, like everybody else."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import httpx
+
+TIMEOUT_S = 30.0
+
+
+class ApiProblem(Exception):  # noqa: N818  (what the API calls it)
+    """The gateway refused; ``str()`` is fit for people.
+
+    Attributes:
+        status: HTTP status; 0 when the gateway could not be reached.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ApiClient:
+    """Calls of one signed-in administrator."""
+
+    def __init__(self, base_url: str, *, token: str = "", forwarded_for: str = "") -> None:
+        headers = {"User-Agent": "foundry-admin"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if forwarded_for:
+            headers["X-Forwarded-For"] = forwarded_for
+        self._client = httpx.Client(base_url=base_url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def sign_in(self, email: str, password: str) -> str:
+        """The access token.
+
+        Raises:
+            ApiProblem: Wrong, or the gateway is away.
+        """
+        token: str = self._call("POST", "/api/v1/auth/login", json={"email": email, "password": password})[
+            "access_token"
+        ]
+        return token
+
+    def get(self, path: str, **params: str | int) -> Any:
+        """JSON of a path."""
+        return self._call("GET", path, params=params)
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Send JSON."""
+        return self._call("POST", path, json=body or {})
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """Change something."""
+        return self._call("PATCH", path, json=body)
+
+    def delete(self, path: str) -> None:
+        """Remove something."""
+        self._call("DELETE", path)
+
+    def upload(self, filename: str, content: IO[bytes]) -> Any:
+        """Hand in a file; the receipt."""
+        return self._call("POST", "/api/v1/documents", files={"file": (filename, content)})
+
+    def health(self) -> Any:
+        """The health report, also when it is bad."""
+        try:
+            return self._client.get("/readyz").json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise ApiProblem("The gateway does not answer. Is it running?", 0) from error
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            response = self._client.request(method, path, **arguments)
+        except httpx.HTTPError as error:
+            raise ApiProblem("The gateway does not answer. Is it running?", 0) from error
+        if response.is_success:
+            return response.json() if response.content else None
+        raise ApiProblem(_message(response), response.status_code)
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        body = response.json()
+        return f"{body['detail']} {body.get('next_step', '')}".strip()
+    except (ValueError, KeyError, TypeError):
+        return f"The gateway answered {response.status_code}."

@@ -1,0 +1,82 @@
+"""Where does an administrator begin? ``streamlit run admin_app/main.py``"""
+
+from __future__ import annotations
+
+import os
+
+import streamlit as st
+
+from admin_app.api_client import ApiClient, ApiProblem
+from admin_app.views import documents, health, jobs, people
+
+API_URL = "FOUNDRY_API_URL"
+ADMINS = ("admin", "operator")
+
+
+def main() -> None:
+    """Sign in, then the pages."""
+    st.set_page_config(page_title="Knowledge Foundry · Admin", layout="wide")
+    token = st.session_state.get("token", "")
+    api = ApiClient(
+        os.environ.get(API_URL, "http://127.0.0.1:8000"), token=token, forwarded_for=st.context.ip_address or ""
+    )
+    try:
+        if not token:
+            _sign_in(api)
+            return
+        _pages(api)
+    except ApiProblem as problem:
+        if problem.status == 401:
+            st.session_state.pop("token", None)
+            st.rerun()
+        st.error(str(problem))
+        st.button("Try again")
+    finally:
+        api.close()
+
+
+def _sign_in(api: ApiClient) -> None:
+    st.title("Knowledge Foundry")
+    st.caption("Administration")
+    with st.form("sign-in"):
+        email = st.text_input("E-mail", autocomplete="username")
+        password = st.text_input("Password", type="password", autocomplete="current-password")
+        if not st.form_submit_button("Sign in", type="primary"):
+            return
+    token = _token(api, email, password)
+    if token:
+        st.session_state["token"] = token
+        st.rerun()
+
+
+def _token(api: ApiClient, email: str, password: str) -> str:
+    try:
+        return api.sign_in(email, password)
+    except ApiProblem as problem:
+        st.error(str(problem))
+        return ""
+
+
+def _pages(api: ApiClient) -> None:
+    me = api.get("/api/v1/auth/me")
+    with st.sidebar:
+        st.subheader(me["organization_name"])
+        st.caption(f"{me['email']} · {me['role']}")
+        if st.button("Sign out"):
+            api.post("/api/v1/auth/logout")
+            st.session_state.pop("token", None)
+            st.rerun()
+    if me["role"] not in ADMINS:
+        st.warning("These pages are for administrators. Ask one of yours for the role, or use the chat.")
+        return
+    st.navigation(
+        [
+            st.Page(lambda: documents.show(api), title="Documents", url_path="documents", default=True),
+            st.Page(lambda: jobs.show(api), title="Jobs", url_path="jobs"),
+            st.Page(lambda: people.show(api), title="People", url_path="people"),
+            st.Page(lambda: health.show(api), title="Health", url_path="health"),
+        ]
+    ).run()
+
+
+main()

@@ -1,0 +1,48 @@
+"""Page: who belongs to the organisation?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from admin_app.api_client import ApiClient, ApiProblem
+
+ROLES = ["viewer", "editor", "admin"]
+
+
+def show(api: ApiClient) -> None:
+    """List, add, close."""
+    st.title("People")
+    users = api.get("/api/v1/users")
+    st.dataframe(
+        [
+            {
+                "E-mail": user["email"],
+                "Role": user["role"],
+                "Active": user["is_active"],
+                "Last seen": (user["last_login_at"] or "never")[:16].replace("T", " "),
+            }
+            for user in users
+        ],
+        hide_index=True,
+        width="stretch",
+    )
+    with st.form("add", clear_on_submit=True):
+        st.subheader("Add somebody")
+        email = st.text_input("E-mail")
+        password = st.text_input("First password", type="password")
+        role = st.selectbox("Role", ROLES)
+        if st.form_submit_button("Add", type="primary"):
+            try:
+                api.post("/api/v1/users", {"email": email, "password": password, "role": role})
+            except ApiProblem as problem:
+                st.error(str(problem))
+            else:
+                st.success(f"{email} can sign in now.")
+    names = {user["email"]: user for user in users}
+    chosen = st.selectbox("Change", list(names))
+    if chosen:
+        user = names[chosen]
+        word = "Close the account" if user["is_active"] else "Open it again"
+        if st.button(word):
+            api.patch(f"/api/v1/users/{user['id']}", {"is_active": not user["is_active"]})
+            st.rerun()

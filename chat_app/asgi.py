@@ -1,0 +1,79 @@
+"""How does the gateway run? ``python -m chat_app.asgi``"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from chat_app.gateway import errors
+from chat_app.gateway.middleware import RequestLog, SameOriginSockets
+from chat_app.gateway.routers import health, sign_in
+from chat_app.gateway.routers.v1 import ROUTERS
+from core.errors import KnowledgeFoundryError
+from core.telemetry import configure_logging
+from services.bootstrap import Services, open_services
+from services.gateway_settings import GatewaySettings, gateway_settings
+
+OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
+
+
+def create_app(settings: GatewaySettings, opened: OpenServices = open_services) -> FastAPI:
+    """The application; services are opened when it starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened() as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title=settings.name,
+        version=settings.version,
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url="/api/v1/docs",
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    errors.install(app)
+    for router in (health.router, sign_in.router, *ROUTERS):
+        app.include_router(router)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.allowed_origins),
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-CSRF-Token"],
+        allow_credentials=False,
+    )
+    app.add_middleware(SameOriginSockets, allowed=settings.allowed_origins)
+    app.add_middleware(RequestLog)
+    return app
+
+
+def main() -> int:
+    """Serve until told to stop."""
+    try:
+        settings = gateway_settings()
+    except KnowledgeFoundryError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    configure_logging(settings.log_level, settings.log_format, "chat")
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=20,
+        server_header=False,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

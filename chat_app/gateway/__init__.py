@@ -1,0 +1,1 @@
+"""The one door: who may come in, what may be asked, how is it answered?"""

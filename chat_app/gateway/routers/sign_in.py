@@ -1,0 +1,98 @@
+"""Pages: how does a browser sign in? Plain forms, which work without JavaScript."""
+
+from __future__ import annotations
+
+import html
+import secrets
+from importlib.resources import files
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from chat_app.gateway.cookies import set_session
+from chat_app.gateway.dependencies import App, Client, Web, anonymous_limit
+from core.errors import AuthenticationError, AuthorizationError
+
+router = APIRouter(include_in_schema=False)
+FORM_COOKIE = "kf_form"
+HOME = "/"
+
+
+@router.get("/login")
+async def login_page(request: Request) -> Response:
+    """The form."""
+    return _page(request, action="/login")
+
+
+@router.post("/login", dependencies=[Depends(anonymous_limit)])
+async def login(
+    request: Request,
+    services: App,
+    client: Client,
+    settings: Web,
+    email: Annotated[str, Form(max_length=254)],
+    password: Annotated[str, Form(max_length=1024)],
+    token: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Sign in by password."""
+    _check_form(request, token)
+    try:
+        tokens = await services.accounts.sign_in(email, password, client=client)
+    except AuthenticationError as error:
+        return _page(request, action="/login", problem=str(error), email=email, status=401)
+    response = RedirectResponse(HOME, 303)
+    set_session(response, tokens, settings)
+    return response
+
+
+@router.get("/login/link/{link}")
+async def link_page(link: str, request: Request) -> Response:
+    """A button: opening the link alone must not use it up, for mail programs open links too."""
+    return _page(request, action=f"/login/link/{html.escape(link, quote=True)}", by_link=True)
+
+
+@router.post("/login/link/{link}", dependencies=[Depends(anonymous_limit)])
+async def redeem(
+    link: str,
+    request: Request,
+    services: App,
+    client: Client,
+    settings: Web,
+    token: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Sign in by link, once."""
+    _check_form(request, token)
+    try:
+        tokens = await services.accounts.redeem_link(link, client=client)
+    except AuthenticationError as error:
+        return _page(request, action="/login", problem=str(error), status=401)
+    response = RedirectResponse(HOME, 303)
+    set_session(response, tokens, settings)
+    return response
+
+
+def _check_form(request: Request, token: str) -> None:
+    """The form must have been served by us to this browser."""
+    if not secrets.compare_digest(request.cookies.get(FORM_COOKIE, "").encode(), token.encode()) or not token:
+        raise AuthorizationError("The form has expired.", next_step="Open the sign-in page again.")
+
+
+def _page(
+    request: Request, *, action: str, problem: str = "", email: str = "", by_link: bool = False, status: int = 200
+) -> Response:
+    token = secrets.token_urlsafe(24)
+    fields = "" if by_link else _FIELDS.replace("{email}", html.escape(email, quote=True))
+    page = files("chat_app.gateway.pages").joinpath("login.html").read_text(encoding="utf-8")
+    page = page.replace("{action}", action).replace("{token}", token).replace("{fields}", fields)
+    page = page.replace("{problem}", f'<p role="alert">{html.escape(problem)}</p>' if problem else "")
+    response = HTMLResponse(page, status)
+    secure = request.url.scheme == "https"
+    response.set_cookie(FORM_COOKIE, token, httponly=True, samesite="strict", secure=secure, path="/login")
+    return response
+
+
+_FIELDS = (
+    '<label>E-mail<input name="email" type="email" autocomplete="username" required autofocus value="{email}"></label>'
+    '<label>Password<input name="password" type="password" autocomplete="current-password" required></label>'
+)

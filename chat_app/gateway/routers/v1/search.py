@@ -1,0 +1,28 @@
+"""Route: what does a search without an answer find?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from chat_app.gateway.dependencies import App, Caller
+from services.retrieval import SearchMode
+from services.views import SearchHit
+
+router = APIRouter(prefix="/api/v1", tags=["search"])
+
+
+@router.get("/search")
+async def search(
+    services: App,
+    principal: Caller,
+    q: Annotated[str, Query(min_length=1, max_length=10_000)],
+    limit: Annotated[int, Query(ge=1, le=1000)] = 10,
+    mode: SearchMode = SearchMode.HYBRID,
+    collection_id: Annotated[list[UUID] | None, Query()] = None,
+) -> tuple[SearchHit, ...]:
+    """The best passages."""
+    scope = frozenset(collection_id) if collection_id is not None else None
+    return await services.search.search(principal, q, limit=limit, mode=mode, collection_ids=scope)

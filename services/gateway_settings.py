@@ -1,0 +1,50 @@
+"""Which settings does the gateway need?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from config.loader import load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Values, so that the gateway reads no YAML.
+
+    Attributes:
+        cookie_lifetime_s: As long as a refresh token lives.
+        secure_cookies: Browsers reach the gateway over TLS.
+    """
+
+    name: str
+    version: str
+    host: str
+    port: int
+    allowed_origins: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
+    secure_cookies: bool
+    cookie_lifetime_s: int
+    log_level: str
+    log_format: Literal["json", "console"]
+
+
+def gateway_settings() -> GatewaySettings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: They are wrong.
+    """
+    settings = load_settings().settings
+    return GatewaySettings(
+        name=settings.app.name,
+        version=settings.app.version,
+        host=settings.chat.host,
+        port=settings.chat.port,
+        allowed_origins=settings.chat.allowed_origins,
+        trusted_proxies=settings.chat.trusted_proxies,
+        secure_cookies=settings.chat.url.startswith("https://"),
+        cookie_lifetime_s=settings.auth.refresh_token_days * 86_400,
+        log_level=settings.observability.logging.level,
+        log_format=settings.observability.logging.format,
+    )
