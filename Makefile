@@ -7,7 +7,7 @@ ARGS ?=
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint bench eval install install-dev clean
+.PHONY: help run demo test lint install install-dev clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,12 +26,6 @@ lint: install-dev ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-cache
-
-bench: install-dev ## measure speed and memory (ARGS="--help" lists what there is)
-	$(BIN)/python -m benchmarks $(ARGS)
-
-eval: install ## ask the sample questions and print how good the answers are
-	$(BIN)/foundry eval answers --questions examples/questions.jsonl $(ARGS)
 
 install:
 	@.ci/bootstrap requirements.lock

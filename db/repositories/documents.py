@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Row, Select, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFoundError
@@ -237,7 +238,7 @@ class DocumentRepository:
             select(Task, DocumentVersion)
             .join(DocumentVersion, DocumentVersion.id == Task.version_id)
             .where(Task.document_id.in_(document_ids))
-            .distinct(Task.document_id)
+            .ext(distinct_on(Task.document_id))
             .order_by(Task.document_id, Task.created_at.desc())
         )
         rows = (await self._session.execute(statement)).all()

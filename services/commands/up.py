@@ -6,7 +6,6 @@ Each step is a function below, in the order in which `_bring_up` calls them.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import tempfile
@@ -167,11 +166,9 @@ async def _answer_one_question(gateway: Gateway) -> None:
 
 
 def _sample_question() -> str:
-    """The first of the sample questions that the corpus answers; empty when there are none."""
-    path = EXAMPLES / "questions.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    questions = (json.loads(line) for line in lines if line.strip())
-    return next((str(one["question"]) for one in questions if one.get("answer")), "")
+    """The question that a newcomer sees answered; empty when there is none."""
+    path = EXAMPLES / "first-question.txt"
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def _show_account(account: first_run.FirstAccount, stack: Stack) -> None:

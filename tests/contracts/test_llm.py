@@ -204,19 +204,27 @@ async def test_stop_from_another_task_wakes_the_one_that_waits_for_a_piece(wire:
     assert stream.response.finish_reason == "cancelled"
 
 
-@pytest.mark.parametrize("fault", [Fault.STALLED, Fault.SILENT])
-async def test_cancelling_the_task_ends_the_upstream_call(wire: Wire, fault: Fault) -> None:
-    wire.server.fault = fault
-
-    async def ask_and_read() -> None:
-        await _read(await _stream(wire.provider), [])
-
-    task = asyncio.create_task(ask_and_read())
+async def test_cancelling_the_task_before_the_first_token_ends_the_upstream_call(wire: Wire) -> None:
+    wire.server.fault = Fault.SILENT
+    task = asyncio.create_task(_stream(wire.provider))
     await wire.server.until_opened(1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await wire.server.until_cancelled(1)
+
+
+async def test_cancelling_the_task_that_reads_ends_the_upstream_call(wire: Wire) -> None:
+    wire.server.fault = Fault.STALLED
+    stream = await _stream(wire.provider)
+    assert [await anext(aiter(stream)) for _ in range(2)] == list(WORDS[:2])
+    task = asyncio.create_task(_read(stream, []))
+    await asyncio.sleep(0)  # let it begin to wait
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await wire.server.until_cancelled(1)
+    assert stream.response.finish_reason == "cancelled"
 
 
 async def test_health_says_what_is_wrong_and_never_raises(wire: Wire, plugin_context: PluginContext) -> None:

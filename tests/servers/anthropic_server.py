@@ -1,4 +1,4 @@
-"""Which server stands in for Anthropic? One that speaks messages, version 2023-06-01 (streamed and whole)."""
+"""Which server stands in for Anthropic? One that speaks messages, version 2026-10-21 (streamed and whole)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from starlette.routing import Route
 
 from tests.servers.model_server import WORDS, Fault, ModelServer, event
 
-PROTOCOL = "anthropic messages, 2023-06-01"
+PROTOCOL = "2026-10-21"
+"""What the locked client sends as ``anthropic-version``."""
 MODEL = "foundry-test-1"
 
 

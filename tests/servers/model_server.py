@@ -95,6 +95,8 @@ class ModelServer(ABC):
             finally:
                 server.should_exit = True
                 await task
+                for connection in list(server.server_state.connections):
+                    connection.transport.close()
 
     async def until_cancelled(self, count: int) -> None:
         """Wait until so many calls were ended by the other side; at most 5 s."""

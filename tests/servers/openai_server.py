@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from tests.servers.model_server import WORDS, Fault, ModelServer, event
 
-PROTOCOL = "openai chat completions, v1"
 MODEL = "foundry-test-1"
 
 

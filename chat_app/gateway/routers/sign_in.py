@@ -11,12 +11,19 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from chat_app.gateway.cookies import set_session
-from chat_app.gateway.dependencies import App, Client, Web, anonymous_limit
+from chat_app.gateway.dependencies import SESSION_COOKIE, App, Client, Web, anonymous_limit
 from core.errors import AuthenticationError, AuthorizationError
 
 router = APIRouter(include_in_schema=False)
 FORM_COOKIE = "kf_form"
 HOME = "/"
+API_DOCS = "/api/v1/docs"
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    """To the sign-in page, or to the API while this version has no page of its own for conversations."""
+    return RedirectResponse(API_DOCS if request.cookies.get(SESSION_COOKIE) else "/login", 303)
 
 
 @router.get("/login")

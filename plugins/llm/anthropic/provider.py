@@ -1,6 +1,7 @@
 """How is a completion asked of Anthropic?
 
-Protocol: ``POST /v1/messages``, version 2023-06-01, streamed as server-sent events; ``GET /v1/models``.
+Protocol: ``POST /v1/messages`` in the version the client names (2026-10-21 when written), streamed as
+server-sent events; ``GET /v1/models``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,6 @@
 
 from chat_app.gateway.routers.v1 import auth, chat, documents, search, users
 
-ROUTERS = (auth.router, documents.router, chat.router, search.router, users.router)
+ROUTERS = (auth.router, auth.closed, documents.router, chat.router, search.router, users.router)
 
 __all__ = ["ROUTERS"]

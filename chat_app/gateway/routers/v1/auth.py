@@ -9,7 +9,16 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from chat_app.gateway.cookies import clear_session, set_session
-from chat_app.gateway.dependencies import REFRESH_COOKIE, SESSION_COOKIE, App, Caller, Client, Web, anonymous_limit
+from chat_app.gateway.dependencies import (
+    REFRESH_COOKIE,
+    SESSION_COOKIE,
+    App,
+    Caller,
+    Client,
+    ClosedRoute,
+    Web,
+    anonymous_limit,
+)
 from core.errors import AuthenticationError
 from services.accounts import TokenPair
 from services.views import AccountView
@@ -17,6 +26,7 @@ from services.views import AccountView
 log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+closed = APIRouter(route_class=ClosedRoute, prefix="/api/v1/auth", tags=["auth"])
 
 
 class Body(BaseModel):
@@ -66,7 +76,7 @@ async def refresh(body: RefreshBody, request: Request, response: Response, servi
     return _view(tokens)
 
 
-@router.post("/logout", status_code=204)
+@closed.post("/logout", status_code=204)
 async def logout(request: Request, response: Response, services: App, principal: Caller) -> None:
     """End the session everywhere."""
     log.info("signed_out", user_id=str(principal.user_id))
@@ -75,7 +85,7 @@ async def logout(request: Request, response: Response, services: App, principal:
     clear_session(response)
 
 
-@router.get("/me")
+@closed.get("/me")
 async def me(services: App, principal: Caller) -> AccountView:
     """Who am I?"""
     return await services.accounts.me(principal)

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from chat_app.gateway.dependencies import App, Caller
+from chat_app.gateway.dependencies import App, Caller, ClosedRoute
 from chat_app.gateway.routers.v1.auth import Body
 from core.errors import ProviderError
 from core.events import AnswerEvent, DoneEvent, Outcome
 from services.answering import AnswerRun
 from services.views import ChatPage, ChatView, MessageView
 
-router = APIRouter(prefix="/api/v1", tags=["chat"])
+router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["chat"])
 
 
 class ChatRequest(Body):

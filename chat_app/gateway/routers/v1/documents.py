@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response, UploadFile
 from fastapi.responses import FileResponse
 
-from chat_app.gateway.dependencies import App, Caller, Client
+from chat_app.gateway.dependencies import App, Caller, Client, ClosedRoute
 from services.views import CollectionView, DocumentPage, DocumentStatus, DocumentView, PassageView, Receipt
 
-router = APIRouter(prefix="/api/v1", tags=["documents"])
+router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["documents"])
 BLOCK = 1 << 18
 PICTURE_CACHE = "private, max-age=3600"
 

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from chat_app.gateway.dependencies import App, Caller
+from chat_app.gateway.dependencies import App, Caller, ClosedRoute
 from services.retrieval import SearchMode
 from services.views import SearchHit
 
-router = APIRouter(prefix="/api/v1", tags=["search"])
+router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["search"])
 
 
 @router.get("/search")

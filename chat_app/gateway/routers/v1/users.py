@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from chat_app.gateway.dependencies import App, Caller, Client
+from chat_app.gateway.dependencies import App, Caller, Client, ClosedRoute
 from chat_app.gateway.routers.v1.auth import Body
 from core.errors import ValidationError
 from core.identity import Role
 from services.views import AccountView
 
-router = APIRouter(prefix="/api/v1", tags=["users"])
+router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["users"])
 
 
 class NewUser(Body):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from core.types import CompletionRequest, Message
 from plugins.interfaces import PluginContext
 from plugins.llm.anthropic import AnthropicProvider
-from tests.servers.anthropic_server import AnthropicServer
+from tests.servers.anthropic_server import PROTOCOL, AnthropicServer
 
 
 async def test_system_message_stands_apart_and_the_temperature_ends_at_one(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ async def test_system_message_stands_apart_and_the_temperature_ends_at_one(tmp_p
         assert body["messages"] == [{"role": "user", "content": "Hello"}]
         assert body["temperature"] == 1.0
         assert body["model"] == "claude-sonnet-4-6"
-        assert server.headers["anthropic-version"] == "2023-06-01"
+        assert server.headers["anthropic-version"] == PROTOCOL
         await provider.complete(CompletionRequest(messages=messages, model="claude-opus-5"))
         assert "temperature" not in server.bodies[1]
         await provider.close()

@@ -1,0 +1,216 @@
+"""Does a file that was handed in answer questions, with citations that point at the right characters?"""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select, text
+
+from core.errors import DocumentError, NotFoundError, QuotaError, ValidationError
+from core.events import CitationEvent, DoneEvent, NoticeKind, Outcome, RefusalEvent, RefusalReason
+from db.models import Document, DocumentChunk, Task
+from services.bootstrap import Services
+from services.views import DocumentStatus, IngestionStage, TaskStatus
+from services.worker import Worker
+from tests.integration.conftest import CLIENT, Department, make_department
+
+HANDBOOK = b"""# Handbook
+
+## Leave
+
+Every employee has 30 days of annual leave. Leave is requested in the portal.
+
+## Pumps
+
+The pump P-400 needs service every 2,000 operating hours. Its filter costs 48 EUR.
+"""
+
+
+async def test_the_application_role_is_bound_by_policies(services: Services) -> None:
+    async with services.database.transaction(None) as session:
+        row = (
+            await session.execute(
+                text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+            )
+        ).one()
+    assert tuple(row) == ("foundry_app", False, False)
+
+
+async def test_a_question_is_answered_with_the_exact_passage(department: Department, worker: Worker) -> None:
+    receipt = await department.read(worker, "handbook.md", HANDBOOK)
+    assert (receipt.status, receipt.stage, receipt.progress) == (TaskStatus.COMPLETED, IngestionStage.READY, 100)
+    services = department.services
+    run = await services.answering.ask(department.principal, "How often does the pump P-400 need service?")
+    events = [event async for event in run.events()]
+    assert isinstance(events[-1], DoneEvent)
+    assert events[-1].outcome is Outcome.ANSWERED
+    citation = next(event.citation for event in events if isinstance(event, CitationEvent))
+    assert "2,000 operating hours" in citation.quote
+    passage = await services.documents.passage(
+        department.principal, citation.chunk_id, char_start=citation.char_start, char_end=citation.char_end
+    )
+    assert passage.text[passage.char_start : passage.char_end] == citation.quote
+    assert any(getattr(event, "kind", None) is NoticeKind.NO_MODEL for event in events)
+    question, answer = await services.chats.messages(department.principal, run.chat_id)
+    assert question.role == "user"
+    assert answer.citations[0] == citation
+    assert "[1]" in answer.content
+
+
+async def test_what_the_documents_do_not_say_is_refused(department: Department, worker: Worker) -> None:
+    await department.read(worker, "handbook.md", HANDBOOK)
+    run = await department.services.answering.ask(department.principal, "Who won the football world cup in 1974?")
+    events = [event async for event in run.events()]
+    refusal = next(event for event in events if isinstance(event, RefusalEvent))
+    assert refusal.reason is RefusalReason.NOT_IN_DOCUMENTS
+    assert "handbook.md" in refusal.searched
+
+
+async def test_without_documents_the_refusal_says_so(department: Department) -> None:
+    run = await department.services.answering.ask(department.principal, "How many days of leave?")
+    events = [event async for event in run.events()]
+    assert next(e for e in events if isinstance(e, RefusalEvent)).reason is RefusalReason.NO_DOCUMENTS
+
+
+async def test_nothing_of_one_organisation_reaches_another(
+    services: Services, department: Department, worker: Worker
+) -> None:
+    receipt = await department.read(worker, "handbook.md", HANDBOOK)
+    other = await make_department(services, "beta")
+    run = await services.answering.ask(other.principal, "How often does the pump P-400 need service?")
+    events = [event async for event in run.events()]
+    assert next(e for e in events if isinstance(e, RefusalEvent)).reason is RefusalReason.NO_DOCUMENTS
+    assert await services.search.search(other.principal, "pump P-400 service") == ()
+    for attempt in (
+        services.documents.get(other.principal, receipt.document_id),
+        services.documents.file(other.principal, receipt.document_id, receipt.version_id),
+        services.ingestion.receipt(other.principal, receipt.task_id),
+        services.documents.delete(other.principal, receipt.document_id, client=CLIENT),
+    ):
+        with pytest.raises(NotFoundError):
+            await attempt
+    hits = await services.search.search(department.principal, "pump P-400 service")
+    with pytest.raises(NotFoundError):
+        await services.documents.passage(other.principal, hits[0].chunk_id)
+    assert (await services.documents.list_page(other.principal)).total == 0
+
+
+async def test_the_same_content_again_is_reported_and_not_read_twice(department: Department, worker: Worker) -> None:
+    first = await department.read(worker, "handbook.md", HANDBOOK)
+    second = await department.upload("handbook.md", HANDBOOK)
+    assert second.unchanged
+    assert second.task_id == first.task_id
+
+
+async def test_a_changed_file_becomes_version_two_and_replaces_the_answer(
+    department: Department, worker: Worker
+) -> None:
+    await department.read(worker, "handbook.md", HANDBOOK)
+    receipt = await department.read(worker, "handbook.md", HANDBOOK.replace(b"2,000", b"3,500"))
+    assert receipt.version_number == 2
+    hits = await department.services.search.search(department.principal, "How often does P-400 need service?")
+    assert "3,500" in hits[0].text
+    assert not any("2,000" in hit.text for hit in hits)
+
+
+async def test_a_failed_second_version_leaves_the_first_answering(department: Department, worker: Worker) -> None:
+    await department.read(worker, "report.pdf", _pdf("The budget is 12,000 EUR."))
+    receipt = await department.read(worker, "report.pdf", b"%PDF-1.4 broken")
+    assert (receipt.status, receipt.failure_code) == (TaskStatus.FAILED, "corrupt")
+    assert receipt.next_step
+    view = await department.services.documents.get(department.principal, receipt.document_id)
+    assert view.status is DocumentStatus.READY
+    assert view.warning is not None
+    assert "12,000" in (await department.services.search.search(department.principal, "budget"))[0].text
+
+
+async def test_a_pdf_citation_is_drawn_where_its_words_stand(department: Department, worker: Worker) -> None:
+    await department.read(worker, "report.pdf", _pdf("The travel budget of the year is 12,000 EUR."))
+    services = department.services
+    hit = (await services.search.search(department.principal, "travel budget"))[0]
+    start = hit.text.index("12,000")
+    passage = await services.documents.passage(department.principal, hit.chunk_id)
+    at = passage.text.index("12,000", passage.char_start + start - 1)
+    picture = await services.documents.page_picture(
+        department.principal, hit.chunk_id, char_start=at, char_end=at + len("12,000")
+    )
+    assert picture.png.startswith(b"\x89PNG")
+    (box,) = picture.boxes
+    # The line is drawn at x 72, y 700 of a 595 x 842 page; the number stands in its last third.
+    assert 0.3 < box.left < box.right < 0.6
+    assert 0.14 < box.top < 0.17 < box.bottom < 0.19
+
+
+async def test_deleting_leaves_nothing_to_find(department: Department, worker: Worker) -> None:
+    receipt = await department.read(worker, "handbook.md", HANDBOOK)
+    services = department.services
+    path, _, _ = await services.documents.file(department.principal, receipt.document_id, receipt.version_id)
+    await services.documents.delete(department.principal, receipt.document_id, client=CLIENT)
+    assert await services.search.search(department.principal, "pump P-400 service") == ()
+    assert not path.exists()
+    async with services.database.transaction(department.principal.organization_id) as session:
+        assert await session.scalar(select(func.count(DocumentChunk.id))) == 0
+        counts = await session.execute(text("SELECT count(*) FROM term_statistics WHERE document_count <> 0"))
+        assert counts.scalar_one() == 0
+        assert await session.scalar(select(func.count(Document.id)).where(~Document.is_deleted)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("empty.txt", b"", "empty"),
+        ("program.txt", b"MZ" + bytes(200), "unsupported_type"),
+        ("report.pdf", b"just some words that are no pdf file", "mislabelled"),
+        ("old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "encrypted_or_old"),
+    ],
+)
+async def test_files_nobody_can_read_are_refused_at_once(
+    department: Department, name: str, content: bytes, code: str
+) -> None:
+    with pytest.raises(DocumentError) as caught:
+        await department.upload(name, content)
+    assert caught.value.failure_code == code
+    assert caught.value.next_step
+    assert (await department.services.documents.list_page(department.principal)).total == 0
+
+
+async def test_a_full_organisation_says_which_limit_and_who_can_raise_it(services: Services) -> None:
+    small = await make_department(services, "small", max_documents=1)
+    await small.upload("one.txt", b"The first document.")
+    with pytest.raises(QuotaError, match=r"1 documents.*operator") as caught:
+        await small.upload("two.txt", b"The second document.")
+    assert "operator" in str(caught.value)
+
+
+@pytest.mark.parametrize("question", ["", " \n", "x" * 10_001, "\x00"])
+async def test_questions_that_are_none_are_refused_with_a_reason(department: Department, question: str) -> None:
+    with pytest.raises(ValidationError):
+        await department.services.answering.ask(department.principal, question)
+
+
+async def test_a_task_taken_up_again_leaves_one_copy_of_each_chunk(department: Department, worker: Worker) -> None:
+    receipt = await department.read(worker, "handbook.md", HANDBOOK)
+    services = department.services
+    again = await services.ingestion.reindex(department.principal, receipt.document_id, client=CLIENT)
+    for _ in range(3):
+        await worker.accept(department.principal.organization_id, again.task_id)
+    await worker.drain()
+    async with services.database.transaction(department.principal.organization_id) as session:
+        rows = (await session.execute(select(DocumentChunk.version_id, DocumentChunk.chunk_index))).all()
+        states = (await session.scalars(select(Task.status))).all()
+        chunks = await session.scalar(text("SELECT document_count FROM term_statistics WHERE term_id = -1"))
+    assert len(rows) == len(set(rows)) == chunks
+    assert set(states) == {"completed"}
+
+
+def _pdf(line: str) -> bytes:
+    """One page of A4 with one line of Helvetica 12 at (72, 700)."""
+    import io
+
+    from reportlab.pdfgen.canvas import Canvas
+
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=(595, 842))
+    canvas.setFont("Helvetica", 12)
+    canvas.drawString(72, 700, line)
+    canvas.save()
+    return buffer.getvalue()
