@@ -1,0 +1,160 @@
+"""Is every failure of the libraries we call told in our words, and the right ones?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import anthropic
+import httpx
+import httpx2
+import openai
+import pytest
+import redis.exceptions
+
+from core.errors import NotFoundError, ProviderError, ProviderRateLimitError, ProviderUnavailableError
+from plugins.upstream import retry_after_s, translate, translated
+
+PASSING = {
+    "httpx": {
+        *("TimeoutException", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout"),
+        *("NetworkError", "ConnectError", "ReadError", "WriteError", "CloseError", "ProxyError", "RemoteProtocolError"),
+    },
+    "openai": {"APIConnectionError", "APITimeoutError", "InternalServerError"},
+    "anthropic": {
+        *("APIConnectionError", "APITimeoutError", "InternalServerError", "RetryableError", "OverloadedError"),
+        *("ServiceUnavailableError", "GatewayTimeoutError", "DeadlineExceededError", "HTTPNotImplementedError"),
+        "RequestTimeoutError",
+    },
+    "redis": {
+        *("ConnectionError", "TimeoutError", "BusyLoadingError", "MasterDownError", "ClusterDownError"),
+        *("ReadOnlyError", "TryAgainError", "OutOfMemoryError", "MaxConnectionsError"),
+    },
+}
+PASSING["httpx2"] = PASSING["httpx"]
+
+
+def _classes(module: ModuleType) -> Iterator[type[Exception]]:
+    for name in sorted(vars(module)):
+        found = getattr(module, name)
+        if isinstance(found, type) and issubclass(found, Exception) and not name.startswith("_"):
+            yield found
+
+
+def _bare(cls: type[Exception]) -> Exception:
+    error = cls.__new__(cls)
+    Exception.__init__(error, "sk-secret in a message")
+    return error
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2, openai, anthropic, redis.exceptions], ids=lambda m: m.__name__)
+def test_every_exception_class_of_the_library_has_a_meaning(module: ModuleType) -> None:
+    library = module.__name__.split(".")[0]
+    walked = 0
+    for cls in _classes(module):
+        if cls.__module__.split(".")[0] != library:
+            continue
+        walked += 1
+        ours = translate(_bare(cls), "The service")
+        assert isinstance(ours, ProviderError), cls
+        assert "sk-secret" not in str(ours), cls
+        if cls.__name__ == "RateLimitError":
+            assert isinstance(ours, ProviderRateLimitError)
+            continue
+        inherits = {base.__name__ for base in cls.__mro__} & PASSING[library]
+        signs_in = {base.__name__ for base in cls.__mro__} & {
+            *("AuthenticationError", "AuthorizationError", "AuthenticationWrongNumberOfArgsError"),
+            "ExternalAuthProviderError",
+        }
+        expected = bool(inherits) and not (library == "redis" and signs_in)
+        assert isinstance(ours, ProviderUnavailableError) is expected, cls
+    assert walked >= 20
+    names = {cls.__name__ for cls in _classes(module)}
+    assert len(PASSING[library] & names) >= 3, "the table must name classes that exist"
+
+
+def _status_error(library: Any, status: int, body: object = None, headers: dict[str, str] | None = None) -> Exception:
+    response = httpx2.Response(status, headers=headers, request=httpx2.Request("POST", "http://x"))
+    error: Exception = library.APIStatusError("message", response=response, body=body)
+    return error
+
+
+@pytest.mark.parametrize("library", [openai, anthropic], ids=["openai", "anthropic"])
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, ProviderError),
+        (401, ProviderError),
+        (404, ProviderError),
+        (408, ProviderUnavailableError),
+        (429, ProviderRateLimitError),
+        (500, ProviderUnavailableError),
+        (503, ProviderUnavailableError),
+        (529, ProviderUnavailableError),
+    ],
+)
+def test_status_decides(library: ModuleType, status: int, expected: type[ProviderError]) -> None:
+    assert type(translate(_status_error(library, status), "The service")) is expected
+
+
+def test_status_of_httpx_counts_too() -> None:
+    request = httpx.Request("GET", "http://x")
+    response = httpx.Response(429, headers={"Retry-After": "3"}, request=request)
+    error = translate(httpx.HTTPStatusError("m", request=request, response=response), "The service")
+    assert isinstance(error, ProviderRateLimitError)
+    assert error.retry_after_s == 3
+
+
+def test_error_inside_a_stream_is_recognised_by_its_body_not_by_the_200_before_it() -> None:
+    busy = _status_error(anthropic, 200, {"type": "error", "error": {"type": "overloaded_error"}})
+    limited = _status_error(anthropic, 200, {"type": "error", "error": {"type": "rate_limit_error"}})
+    assert isinstance(translate(busy, "s"), ProviderUnavailableError)
+    assert isinstance(translate(limited, "s"), ProviderRateLimitError)
+
+
+def test_an_empty_purse_is_not_something_that_passes() -> None:
+    error = translate(_status_error(openai, 429, {"code": "insufficient_quota", "type": "insufficient_quota"}), "s")
+    assert type(error) is ProviderError
+
+
+def test_plain_silence_and_nonsense_have_a_meaning() -> None:
+    assert isinstance(translate(TimeoutError(), "s"), ProviderUnavailableError)
+    assert isinstance(translate(ConnectionRefusedError(), "s"), ProviderUnavailableError)
+    assert type(translate(json.JSONDecodeError("m", "d", 0), "s")) is ProviderError
+
+
+def test_mistakes_of_ours_and_cancelling_pass_through() -> None:
+    assert translate(KeyError("x"), "s") is None
+    for error in (KeyError("x"), NotFoundError("x"), asyncio.CancelledError()):
+        with pytest.raises(type(error)), translated("s"):
+            raise error
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "2.5"}, 2.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"Retry-After": "Mon, 01 Jan 2026 00:00:10 GMT"}, 10.0),
+        ({"Retry-After": "Mon, 01 Jan 2025 00:00:10 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "99999999"}, None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_milliseconds_or_date(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after_s(headers, now=datetime(2026, 1, 1, tzinfo=UTC)) == seconds
+
+
+def test_headers_that_are_no_headers_do_no_harm() -> None:
+    error = _bare(openai.RateLimitError)
+    error.response = SimpleNamespace(headers=None, status_code=429)  # type: ignore[attr-defined]  # a broken double
+    ours = translate(error, "s")
+    assert isinstance(ours, ProviderRateLimitError)
+    assert ours.retry_after_s is None
