@@ -15,7 +15,7 @@ import structlog
 import typer
 
 from core.errors import KnowledgeFoundryError
-from services.commands import config, user
+from services.commands import config, eval, user
 from services.commands.ask import ask
 from services.commands.doctor import doctor
 from services.commands.ingest import ingest
@@ -36,6 +36,7 @@ app.command()(ingest)
 app.command()(migrate)
 app.command()(doctor)
 app.add_typer(config.app, name="config")
+app.add_typer(eval.app, name="eval")
 app.add_typer(user.app, name="user")
 
 

@@ -34,14 +34,30 @@ class SearchService:
         Raises:
             ValidationError: The query is empty or too long, or more was asked for than is given.
         """
-        principal.require(Role.VIEWER)
-        question = valid_question(query)
         if not 1 <= limit <= self._max_limit:
             raise ValidationError(f"limit must be between 1 and {self._max_limit}, not {limit}.")
+        found = await self.find(principal, query, limit=limit, mode=mode, collection_ids=collection_ids)
+        return tuple(_hit(candidate) for candidate in found)
+
+    async def find(
+        self,
+        principal: Principal,
+        query: str,
+        *,
+        limit: int,
+        mode: SearchMode = SearchMode.HYBRID,
+        collection_ids: frozenset[UUID] | None = None,
+    ) -> list[Candidate]:
+        """The same as the graph sees it, to any depth; for the evaluation.
+
+        Raises:
+            ValidationError: The query is empty or too long.
+        """
+        principal.require(Role.VIEWER)
         found = await self._retriever.retrieve(
-            question, principal=principal, limit=limit, collection_ids=collection_ids, mode=mode
+            valid_question(query), principal=principal, limit=limit, collection_ids=collection_ids, mode=mode
         )
-        return tuple(_hit(candidate) for candidate in found.candidates)
+        return found.candidates
 
 
 def valid_question(text: str) -> str:

@@ -86,9 +86,9 @@ def test_exceptions_carry_their_stack(output: io.StringIO) -> None:
 
 
 def test_lines_of_other_libraries_look_the_same_and_are_redacted(output: io.StringIO) -> None:
-    logging.getLogger("uvicorn").warning("to %s", "redis://u:hunter2@host/0", extra={"api_key": "abc"})
+    logging.getLogger("some.library").warning("to %s", "redis://u:hunter2@host/0", extra={"api_key": "abc"})
     (line,) = lines(output)
-    assert line["log.logger"] == "uvicorn"
+    assert line["log.logger"] == "some.library"
     assert line["message"] == "to redis://u:[redacted]@host/0"
     assert line["foundry.api_key"] == "[redacted]"
 
