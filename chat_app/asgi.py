@@ -11,9 +11,11 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from chat_app.gateway import errors
-from chat_app.gateway.middleware import RequestLog, SameOriginSockets
+from chat_app.gateway.dependencies import services_in
+from chat_app.gateway.middleware import BodyLimit, RequestLog, SameOriginSockets
 from chat_app.gateway.routers import health, sign_in
 from chat_app.gateway.routers.v1 import ROUTERS
+from chat_app.ui.mount import mount_chat
 from core.errors import KnowledgeFoundryError
 from core.telemetry import configure_logging
 from services.bootstrap import Services, open_services
@@ -29,7 +31,8 @@ def create_app(settings: GatewaySettings, opened: OpenServices = open_services) 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opened() as services:
             app.state.services = services
-            yield
+            async with sockets.watched(services.accounts):
+                yield
 
     app = FastAPI(
         title=settings.name,
@@ -43,6 +46,7 @@ def create_app(settings: GatewaySettings, opened: OpenServices = open_services) 
     errors.install(app)
     for router in (health.router, sign_in.router, *ROUTERS):
         app.include_router(router)
+    sockets = mount_chat(app, settings, lambda: services_in(app))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.allowed_origins),
@@ -50,6 +54,7 @@ def create_app(settings: GatewaySettings, opened: OpenServices = open_services) 
         allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-CSRF-Token"],
         allow_credentials=False,
     )
+    app.add_middleware(BodyLimit, max_upload_bytes=settings.max_upload_bytes)
     app.add_middleware(SameOriginSockets, allowed=settings.allowed_origins)
     app.add_middleware(RequestLog)
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -100,6 +100,34 @@ class AccountService:
         return await self._principal(
             claims.user_id, claims.organization_id, EntryPoint.SESSION, claims.session_id, frozenset(Scope)
         )
+
+    async def renewed(self, principal: Principal) -> Principal:
+        """The same caller later, with role and grants as they are now; for connections that stay open.
+
+        Raises:
+            AuthenticationError: The session or the account has ended meanwhile.
+        """
+        if principal.session_id is None or principal.session_id not in await self.live_sessions([principal]):
+            raise AuthenticationError("The session has ended.", next_step="Sign in again.")
+        return await self._principal(
+            principal.user_id,
+            principal.organization_id,
+            principal.entry_point,
+            principal.session_id,
+            principal.scopes,
+        )
+
+    async def live_sessions(self, principals: Iterable[Principal]) -> frozenset[UUID]:
+        """Which of these callers' sessions have not ended, in one query for each organisation."""
+        wanted: dict[UUID, set[UUID]] = {}
+        for principal in principals:
+            if principal.session_id is not None:
+                wanted.setdefault(principal.organization_id, set()).add(principal.session_id)
+        live: set[UUID] = set()
+        for organization_id, session_ids in wanted.items():
+            async with self._database.transaction(organization_id) as session:
+                live |= await AccountRepository(session).live_sessions(session_ids, datetime.now(UTC))
+        return frozenset(live)
 
     async def principal_from_api_key(self, key: str) -> Principal:
         """The caller a key belongs to; it can do no more than its owner and its scopes.

@@ -48,6 +48,7 @@ class AnswerRun:
 
     def __init__(self, principal: Principal, chat_id: UUID) -> None:
         self.id = uuid4()
+        self.message_id = uuid4()
         self.chat_id = chat_id
         self.principal = principal
         self._events: list[AnswerEvent] = []
@@ -80,6 +81,20 @@ class AnswerRun:
             position += len(fresh)
             if isinstance(fresh[-1], DoneEvent):
                 return
+
+    async def frames(self, interval_s: float) -> AsyncIterator[list[AnswerEvent]]:
+        """The same events in bundles, the first at once and then at most one bundle per interval.
+
+        Sockets are cheap, frames are not: a screen shows no difference between a word and 40 ms of words.
+        """
+        position = 0
+        while True:
+            fresh = await self._after(position)
+            yield fresh
+            position += len(fresh)
+            if isinstance(fresh[-1], DoneEvent):
+                return
+            await asyncio.sleep(interval_s)
 
     async def _after(self, position: int) -> list[AnswerEvent]:
         async with self._changed:
@@ -192,9 +207,9 @@ class AnsweringService:
 
     async def _finish(self, answer: AnswerRun, outcome: Outcome, error: str, incident: str, seconds: float) -> None:
         stored = collect(answer.recorded, outcome, error, latency_ms=seconds * 1000)
-        message_id: UUID | None = uuid4()
+        message_id: UUID | None = answer.message_id
         try:
-            await self._chats.add_answer(answer.principal, answer.chat_id, message_id or uuid4(), stored)
+            await self._chats.add_answer(answer.principal, answer.chat_id, answer.message_id, stored)
         except KnowledgeFoundryError as problem:
             # The conversation was deleted meanwhile, or the database is away: the reader still gets the answer.
             log.warning("answer_not_stored", run_id=str(answer.id), reason=problem.code)

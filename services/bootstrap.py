@@ -41,6 +41,7 @@ from services.limits import LimitService
 from services.operations import OperationsService
 from services.retrieval import HybridRetriever
 from services.search import SearchService
+from services.starters import StarterService, sample_starters
 
 EXTRACTIVE = "extractive"
 NOBODY = Principal(UUID(int=0), UUID(int=0), Role.VIEWER, "", scopes=frozenset())
@@ -64,6 +65,7 @@ class Services:
     documents: DocumentService
     ingestion: IngestionService
     chats: ChatService
+    starters: StarterService
     answering: AnsweringService
     search: SearchService
     operations: OperationsService
@@ -164,6 +166,7 @@ async def _assemble(settings: Settings, database: Database, redis: Redis, plugin
             database, blobs, queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
         ),
         chats=chats,
+        starters=StarterService(database, sample_starters()),
         answering=AnsweringService(build_graph(), chats, lambda principal: replace(template, principal=principal)),
         search=SearchService(retriever, max_limit=settings.retrieval.max_k),
         operations=OperationsService(database, redis, plugins),

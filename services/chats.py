@@ -58,6 +58,18 @@ class ChatService:
             await session.refresh(chat)
             return _view(chat)
 
+    async def ensure(self, principal: Principal, chat_id: UUID) -> None:
+        """Begin a conversation under an id the face chose, unless it is there already.
+
+        Raises:
+            NotFoundError: The id is taken by somebody else's conversation.
+        """
+        principal.require(Role.VIEWER)
+        async with self._database.transaction(principal.organization_id) as session:
+            row = {"id": chat_id, "organization_id": principal.organization_id, "user_id": principal.user_id}
+            await session.execute(insert(Chat).values(**row).on_conflict_do_nothing())
+            await ChatRepository(session).get(chat_id, principal=principal)
+
     async def get(self, principal: Principal, chat_id: UUID) -> ChatView:
         """One conversation of the principal.
 
@@ -178,6 +190,22 @@ class ChatService:
             )
         return chat_id
 
+    async def add_upload(self, principal: Principal, chat_id: UUID, title: str, task_ids: tuple[UUID, ...]) -> None:
+        """Remember which files were handed in here, so that their receipts are found again."""
+        async with self._database.transaction(principal.organization_id) as session:
+            chat = await ChatRepository(session).get(chat_id, principal=principal, lock=True)
+            chat.title = chat.title or _title(title[:TITLE_FROM_QUESTION], empty=True)
+            chat.total_messages += 1
+            session.add(
+                Message(
+                    organization_id=principal.organization_id,
+                    chat_id=chat_id,
+                    role="user",
+                    content="",
+                    meta={"task_ids": [str(task_id) for task_id in task_ids]},
+                )
+            )
+
     async def add_answer(self, principal: Principal, chat_id: UUID, message_id: UUID, answer: StoredAnswer) -> None:
         """Store an answer once; the same id again changes nothing."""
         async with self._database.transaction(principal.organization_id) as session:
@@ -226,7 +254,9 @@ def _view(chat: Chat) -> ChatView:
 
 
 def _message(row: Message, thumb: int | None) -> MessageView:
-    kept = StoredAnswer.model_validate({"text": row.content, "outcome": "answered", **row.meta})
+    meta = dict(row.meta)
+    task_ids = meta.pop("task_ids", [])
+    kept = StoredAnswer.model_validate({"text": row.content, "outcome": "answered", **meta})
     return MessageView(
         id=row.id,
         chat_id=row.chat_id,
@@ -241,4 +271,6 @@ def _message(row: Message, thumb: int | None) -> MessageView:
         latency_ms=row.latency_ms,
         created_at=row.created_at,
         feedback=thumb,
+        model=kept.model,
+        task_ids=tuple(UUID(str(task_id)) for task_id in task_ids) if isinstance(task_ids, list) else (),
     )

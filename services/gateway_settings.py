@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from config.loader import load_settings
@@ -25,6 +26,8 @@ class GatewaySettings:
     trusted_proxies: tuple[str, ...]
     secure_cookies: bool
     cookie_lifetime_s: int
+    data_dir: Path
+    max_upload_bytes: int
     log_level: str
     log_format: Literal["json", "console"]
 
@@ -45,6 +48,8 @@ def gateway_settings() -> GatewaySettings:
         trusted_proxies=settings.chat.trusted_proxies,
         secure_cookies=settings.chat.url.startswith("https://"),
         cookie_lifetime_s=settings.auth.refresh_token_days * 86_400,
+        data_dir=Path(settings.storage.data_dir),
+        max_upload_bytes=settings.ingestion.max_file_size_mb * 1_000_000,
         log_level=settings.observability.logging.level,
         log_format=settings.observability.logging.format,
     )

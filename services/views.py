@@ -185,7 +185,11 @@ class ChatPage(View):
 
 
 class MessageView(View):
-    """One stored message; ``citations`` and ``sentences`` are empty for questions."""
+    """One stored message; ``citations`` and ``sentences`` are empty for questions.
+
+    Attributes:
+        task_ids: Receipts of files handed in with it.
+    """
 
     id: UUID
     chat_id: UUID
@@ -200,6 +204,8 @@ class MessageView(View):
     latency_ms: float = 0.0
     created_at: datetime
     feedback: int | None = None
+    model: str = ""
+    task_ids: tuple[UUID, ...] = ()
 
 
 class SearchHit(View):

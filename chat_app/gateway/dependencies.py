@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 
 from core.errors import AuthenticationError, AuthorizationError
 from core.identity import Principal
@@ -23,19 +25,24 @@ KEY_PREFIX = "kf_"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def services_of(request: Request) -> Services:
+def services_in(app: Starlette) -> Services:
     """The services the application was opened with."""
-    services: Services = request.app.state.services
+    services: Services = app.state.services
     return services
 
 
-def settings_of(request: Request) -> GatewaySettings:
+def services_of(request: Request) -> Services:
+    """The services of the application that serves the request."""
+    return services_in(request.app)
+
+
+def settings_of(request: HTTPConnection) -> GatewaySettings:
     """The settings the application was made with."""
     settings: GatewaySettings = request.app.state.settings
     return settings
 
 
-def client_of(request: Request) -> ClientInfo:
+def client_of(request: HTTPConnection) -> ClientInfo:
     """The caller's address, taken from X-Forwarded-For only when a trusted proxy says it."""
     address = request.client.host if request.client else None
     trusted = settings_of(request).trusted_proxies

@@ -8,7 +8,11 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chat_app.gateway.errors import TOO_LARGE, problem
+from core.errors import DocumentError
 
 log = structlog.get_logger(__name__)
 
@@ -72,3 +76,54 @@ class SameOriginSockets:
                 await send({"type": "websocket.close", "code": 1008})
                 return
         await self._app(scope, receive, send)
+
+
+class BodyLimit:
+    """Stops a request whose body is larger than its route can use, before anything of it is kept."""
+
+    ORDINARY_BYTES = 2_000_000
+    FORM_BYTES = 100_000
+    """What a multipart form adds to the file in it."""
+    UPLOADS = frozenset({"/api/v1/documents", "/chat/project/file"})
+
+    def __init__(self, app: ASGIApp, *, max_upload_bytes: int) -> None:
+        self._app = app
+        self._max_upload_bytes = max_upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        upload = scope["path"] in self.UPLOADS
+        limit = self._max_upload_bytes + self.FORM_BYTES if upload else self.ORDINARY_BYTES
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            await self._refuse(limit)(scope, receive, send)
+            return
+        await self._app(scope, self._counted(receive, limit), send)
+
+    def _counted(self, receive: Receive, limit: int) -> Receive:
+        """Bodies that do not say how long they are, or lie about it."""
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise _too_large(limit)
+            return message
+
+        return counted
+
+    def _refuse(self, limit: int) -> JSONResponse:
+        error = _too_large(limit)
+        return problem(413, error.code, error.message, error.next_step, failure_code=error.failure_code)
+
+
+def _too_large(limit: int) -> DocumentError:
+    return DocumentError(
+        f"The request is larger than {limit / 1e6:.0f} MB.",
+        failure_code=TOO_LARGE,
+        next_step="Divide the file, or ask the operator to raise ingestion.max_file_size_mb.",
+    )

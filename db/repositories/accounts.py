@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -122,6 +122,15 @@ class AccountRepository:
     async def get_session(self, session_id: UUID) -> Session | None:
         """A session by id."""
         return await self._session.get(Session, session_id)
+
+    async def live_sessions(self, session_ids: Collection[UUID], now: datetime) -> set[UUID]:
+        """Those that are neither revoked nor expired, of accounts that are open."""
+        statement = (
+            select(Session.id)
+            .join(User, User.id == Session.user_id)
+            .where(Session.id.in_(session_ids), Session.revoked_at.is_(None), Session.expires_at > now, User.is_active)
+        )
+        return set(await self._session.scalars(statement))
 
     async def get_key(self, key_id: UUID) -> ApiKey | None:
         """An API key by id."""

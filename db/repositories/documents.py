@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Ids
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -102,6 +102,11 @@ class DocumentRepository:
         if document is None:
             raise NotFoundError(f"There is no document {document_id} that you may see.")
         return document
+
+    async def ready_filenames(self, names: Iterable[str], *, principal: Principal) -> set[str]:
+        """Those of these names under which the principal can read a document that answers."""
+        statement = self._readable(principal).where(Document.filename.in_(names), Document.status == "ready")
+        return set(await self._session.scalars(statement.with_only_columns(Document.filename)))
 
     async def find_by_name(self, collection_id: UUID, filename: str) -> Document | None:
         """The living document of this name in the collection, locked for a new version."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +19,8 @@ from services.worker import Worker
 from tests.integration.conftest import PASSWORD, Department
 
 SETTINGS = GatewaySettings(
+    data_dir=Path(tempfile.mkdtemp(prefix="kf-gateway-")),
+    max_upload_bytes=50_000_000,
     name="Test",
     version="0",
     host="127.0.0.1",

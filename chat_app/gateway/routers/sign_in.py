@@ -7,29 +7,30 @@ import secrets
 from importlib.resources import files
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from chat_app.gateway.cookies import set_session
-from chat_app.gateway.dependencies import SESSION_COOKIE, App, Client, Web, anonymous_limit
+from chat_app.gateway.dependencies import App, Client, Web, anonymous_limit
 from core.errors import AuthenticationError, AuthorizationError
 
 router = APIRouter(include_in_schema=False)
 FORM_COOKIE = "kf_form"
-HOME = "/"
-API_DOCS = "/api/v1/docs"
+CHAT = "/chat/"
+Onward = Annotated[str, Query(alias="next", max_length=400)]
+"""Where to go after signing in."""
 
 
 @router.get("/")
-async def home(request: Request) -> Response:
-    """To the sign-in page, or to the API while this version has no page of its own for conversations."""
-    return RedirectResponse(API_DOCS if request.cookies.get(SESSION_COOKIE) else "/login", 303)
+async def home() -> Response:
+    """To the chat, which sends whoever has no session to the sign-in page."""
+    return RedirectResponse(CHAT, 303)
 
 
 @router.get("/login")
-async def login_page(request: Request) -> Response:
-    """The form."""
-    return _page(request, action="/login")
+async def login_page(request: Request, onward: Onward = CHAT) -> Response:
+    """The form; a browser whose session can be renewed goes on without it."""
+    return _page(request, action="/login", onward=onward)
 
 
 @router.post("/login", dependencies=[Depends(anonymous_limit)])
@@ -41,14 +42,15 @@ async def login(
     email: Annotated[str, Form(max_length=254)],
     password: Annotated[str, Form(max_length=1024)],
     token: Annotated[str, Form(max_length=100)] = "",
+    onward: Annotated[str, Form(alias="next", max_length=400)] = CHAT,
 ) -> Response:
     """Sign in by password."""
     _check_form(request, token)
     try:
         tokens = await services.accounts.sign_in(email, password, client=client)
     except AuthenticationError as error:
-        return _page(request, action="/login", problem=str(error), email=email, status=401)
-    response = RedirectResponse(HOME, 303)
+        return _page(request, action="/login", problem=str(error), email=email, onward=onward, status=401)
+    response = RedirectResponse(_own(onward), 303)
     set_session(response, tokens, settings)
     return response
 
@@ -74,7 +76,7 @@ async def redeem(
         tokens = await services.accounts.redeem_link(link, client=client)
     except AuthenticationError as error:
         return _page(request, action="/login", problem=str(error), status=401)
-    response = RedirectResponse(HOME, 303)
+    response = RedirectResponse(CHAT, 303)
     set_session(response, tokens, settings)
     return response
 
@@ -85,13 +87,27 @@ def _check_form(request: Request, token: str) -> None:
         raise AuthorizationError("The form has expired.", next_step="Open the sign-in page again.")
 
 
+def _own(address: str) -> str:
+    """The address, if it is a page of this site; sign-in must not send people elsewhere."""
+    own = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
+    return address if own else CHAT
+
+
 def _page(
-    request: Request, *, action: str, problem: str = "", email: str = "", by_link: bool = False, status: int = 200
+    request: Request,
+    *,
+    action: str,
+    problem: str = "",
+    email: str = "",
+    onward: str = CHAT,
+    by_link: bool = False,
+    status: int = 200,
 ) -> Response:
     token = secrets.token_urlsafe(24)
     fields = "" if by_link else _FIELDS.replace("{email}", html.escape(email, quote=True))
     page = files("chat_app.gateway.pages").joinpath("login.html").read_text(encoding="utf-8")
     page = page.replace("{action}", action).replace("{token}", token).replace("{fields}", fields)
+    page = page.replace("{next}", html.escape(_own(onward), quote=True))
     page = page.replace("{problem}", f'<p role="alert">{html.escape(problem)}</p>' if problem else "")
     response = HTMLResponse(page, status)
     secure = request.url.scheme == "https"

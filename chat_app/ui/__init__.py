@@ -1,0 +1,1 @@
+"""The chat people see: Chainlit, in our door, over our services."""

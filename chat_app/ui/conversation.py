@@ -1,0 +1,152 @@
+"""What does the chat do when somebody writes, drops files, stops, or comes back?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import chainlit as cl
+import structlog
+from chainlit.context import init_ws_context
+from chainlit.server import sio
+from chainlit.session import WebsocketSession
+from chainlit.types import ThreadDict
+
+from chat_app.ui import elements, texts
+from chat_app.ui.caller import CALLER, ChatCaller, caller
+from chat_app.ui.history import History
+from chat_app.ui.uploads import take_in, until_read
+from core.errors import KnowledgeFoundryError
+from core.events import CitationEvent, DoneEvent, RefusalEvent, ReplacedEvent, TokenEvent, UsageEvent
+from services.answering import AnswerRun, collect
+from services.bootstrap import Services
+
+log = structlog.get_logger(__name__)
+
+FRAME_S = 0.04
+_RUN = "run"
+
+
+class Conversation:
+    """Chainlit's callbacks. Its registry is one per process, so the last application that was made is served."""
+
+    def __init__(self, services: Callable[[], Services]) -> None:
+        self._services = services
+        self._followers: set[asyncio.Task[None]] = set()
+
+    def register(self) -> None:
+        """Tell Chainlit whom to call."""
+        cl.header_auth_callback(_signed_in)
+        cl.data_layer(lambda: History(self._services))
+        cl.set_starters(self.starters)
+        cl.on_message(self.on_message)
+        cl.on_chat_resume(self.on_resume)
+        # Chainlit's own handler writes a message of its own and cancels the task that shows the answer.
+        sio.on("stop", handler=self.on_stop)
+
+    async def starters(self, _user: cl.User | None, _language: str | None) -> list[cl.Starter]:
+        """Questions to begin with, while there are documents they were written for."""
+        questions = await self._services().starters.offered(caller().principal)
+        return [cl.Starter(label=question, message=question) for question in questions]
+
+    async def on_message(self, message: cl.Message) -> None:
+        """Take in files, answer the question, or both."""
+        services = self._services()
+        try:
+            who = await self._still(services)
+            chat_id = UUID(message.thread_id)
+            await services.chats.ensure(who.principal, chat_id)
+            documents = await self._take_in(services, who, chat_id, message) if message.elements else None
+            if message.content.strip():
+                await services.limits.check(who.principal, ip=who.client.ip_address or "unknown", kind="write")
+                run = await services.answering.ask(
+                    who.principal, message.content, chat_id=chat_id, document_ids=documents
+                )
+                await self._follow(run)
+        except KnowledgeFoundryError as error:
+            await cl.ErrorMessage(content=str(error), author=texts.ASSISTANT).send()
+
+    async def on_resume(self, thread: ThreadDict) -> None:
+        """Go on showing an answer that is still being made."""
+        run = self._services().answering.find_run(caller().principal, UUID(thread["id"]))
+        if run is not None:
+            task = asyncio.create_task(self._follow(run))
+            self._followers.add(task)
+            task.add_done_callback(self._followers.discard)
+
+    async def on_stop(self, sid: str) -> None:
+        """End the answer under way; what was said so far is kept."""
+        if session := WebsocketSession.get(sid):
+            init_ws_context(session)
+            run = cl.user_session.get(_RUN)
+            if isinstance(run, AnswerRun):
+                await run.stop()
+
+    async def _still(self, services: Services) -> ChatCaller:
+        """The caller as of now: a socket may be hours old."""
+        found = caller()
+        found = ChatCaller(await services.accounts.renewed(found.principal), found.client)
+        CALLER.set(found)
+        return found
+
+    async def _take_in(
+        self, services: Services, who: ChatCaller, chat_id: UUID, message: cl.Message
+    ) -> frozenset[UUID] | None:
+        await services.limits.check(who.principal, ip=who.client.ip_address or "unknown", kind="write")
+        taken = await take_in(services, who, message.elements)
+        if taken.task_ids:
+            names = ", ".join(receipt.filename for receipt in taken.receipts)
+            await services.chats.add_upload(who.principal, chat_id, names, taken.task_ids)
+        shown = elements.live(elements.receipts(taken.task_ids, taken.refused))
+        await cl.Message(content="", author=texts.ASSISTANT, elements=[shown]).send()
+        if not message.content.strip() or not taken.task_ids:
+            return None
+        # A question that comes with files is about these files.
+        return await until_read(services, who, taken) or None
+
+    async def _follow(self, run: AnswerRun) -> None:
+        """Show an answer while it is being made, in frames that a socket can afford."""
+        cl.user_session.set(_RUN, run)
+        message = cl.Message(content="", id=str(run.message_id), author=texts.ASSISTANT)
+        text, shown = "", ""
+        async for frame in run.frames(FRAME_S):
+            replaced = False
+            for event in frame:
+                match event:
+                    case TokenEvent():
+                        text += event.text
+                    case ReplacedEvent() | RefusalEvent():
+                        text, replaced = event.text, True
+                    case _:
+                        pass
+            linked = _linked(run, texts.split_begun_marker(text)[0])
+            if replaced or not linked.startswith(shown):
+                await message.stream_token(linked, is_sequence=True)
+            elif linked != shown:
+                await message.stream_token(linked[len(shown) :])
+            shown = linked
+        await self._finish(run, message)
+        cl.user_session.set(_RUN, None)
+
+    async def _finish(self, run: AnswerRun, message: cl.Message) -> None:
+        done = run.recorded[-1]
+        if not isinstance(done, DoneEvent):
+            return
+        usage = next((event for event in run.recorded if isinstance(event, UsageEvent)), None)
+        answer = collect(run.recorded, done.outcome, done.error, latency_ms=usage.latency_ms if usage else 0.0)
+        message.content = texts.with_links(answer.text, answer.citations, answer.sentences)
+        message.is_error = bool(done.error)
+        await message.send()
+        await elements.live(elements.sources(run.message_id, answer)).send(for_id=message.id)
+
+
+def _linked(run: AnswerRun, text: str) -> str:
+    return texts.with_links(text, [event.citation for event in run.recorded if isinstance(event, CitationEvent)])
+
+
+async def _signed_in(_headers: Any) -> cl.User | None:
+    """Whom the door let in; Chainlit's own login route is closed, so this only says that a login is required."""
+    found = CALLER.get()
+    return cl.User(identifier=str(found.principal.user_id)) if found else None

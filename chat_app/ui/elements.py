@@ -1,0 +1,115 @@
+"""What stands under an answer or an upload? The props of our three custom elements (``root/public/elements``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from chainlit.element import CustomElement, ElementDict
+
+from core.events import Citation, SentenceEvent, Support
+from services.chats import StoredAnswer
+from services.views import MessageView
+
+
+class Drawn(NamedTuple):
+    """An element: the component's name and what it is told."""
+
+    component: str
+    props: dict[str, Any]
+
+
+class Refused(NamedTuple):
+    """A file that was not taken in, and why."""
+
+    filename: str
+    problem: str
+    next_step: str
+
+
+def sources(message_id: UUID, answer: StoredAnswer) -> Drawn:
+    """The sources of an answer that has just been made."""
+    return _sources(
+        message_id,
+        answer.citations,
+        answer.sentences,
+        answer.notices,
+        answer.outcome,
+        _facts(answer, answer.latency_ms),
+    )
+
+
+def sources_of(message: MessageView) -> Drawn:
+    """The sources of a stored answer."""
+    facts = _facts(message, message.latency_ms)
+    return _sources(message.id, message.citations, message.sentences, message.notices, message.outcome, facts)
+
+
+def receipts(task_ids: Iterable[UUID], refused: Sequence[Refused] = ()) -> Drawn:
+    """The state of files that were handed in; the browser asks for it until each is ready or has failed."""
+    return Drawn(
+        "Receipts", {"tasks": [str(task_id) for task_id in task_ids], "refused": [item._asdict() for item in refused]}
+    )
+
+
+def live(drawn: Drawn) -> CustomElement:
+    """As Chainlit sends it now."""
+    return CustomElement(name=drawn.component, props=drawn.props, display="inline")
+
+
+def stored(drawn: Drawn, message_id: UUID, chat_id: UUID) -> ElementDict:
+    """As Chainlit loads it with a conversation."""
+    return ElementDict(
+        id=f"{message_id}-{drawn.component}",
+        threadId=str(chat_id),
+        type="custom",
+        name=drawn.component,
+        display="inline",
+        props=drawn.props,
+        forId=str(message_id),
+        mime="application/json",
+        url=None,
+        chainlitKey=None,
+        objectKey=None,
+        size=None,
+        language=None,
+        page=None,
+        autoPlay=None,
+        playerConfig=None,
+    )
+
+
+def _sources(
+    message_id: UUID,
+    citations: Sequence[Citation],
+    sentences: Sequence[SentenceEvent],
+    notices: Sequence[str],
+    outcome: str,
+    facts: dict[str, Any],
+) -> Drawn:
+    unsupported = sum(sentence.support is Support.UNSUPPORTED for sentence in sentences)
+    shown = list(notices)
+    if outcome == "stopped":
+        shown.insert(0, "Stopped. What was said so far is kept.")
+    if unsupported:
+        shown.append("Sentences marked “not in the sources” are not supported by the passages they cite.")
+    return Drawn(
+        "Sources",
+        {
+            "message_id": str(message_id),
+            "citations": [citation.model_dump(mode="json") for citation in citations],
+            "notices": shown,
+            "outcome": outcome,
+            "facts": facts,
+        },
+    )
+
+
+def _facts(answer: StoredAnswer | MessageView, latency_ms: float) -> dict[str, Any]:
+    return {
+        "model": answer.model,
+        "tokens": answer.token_count,
+        "cost_usd": answer.cost_usd,
+        "latency_ms": round(latency_ms),
+    }

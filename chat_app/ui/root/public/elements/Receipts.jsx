@@ -1,0 +1,84 @@
+// How far are the files that were handed in? Asked for until each is ready or has failed.
+import { useEffect, useState } from "react";
+import { CircleCheck, CircleX, Loader2 } from "lucide-react";
+import { Progress } from "@/components/ui/progress";
+
+const POLL_MS = 600;
+const WORDS = {
+  received: "waiting", parsing: "reading", chunking: "dividing", embedding: "understanding",
+  indexing: "indexing", verifying: "checking that it can be found",
+};
+
+function said(receipt) {
+  if (receipt.status === "failed") return [receipt.error_message, receipt.next_step].filter(Boolean).join(" ");
+  if (receipt.unchanged) return "was here already, unchanged";
+  if (receipt.status === "completed") {
+    const version = receipt.version_number > 1 ? `, version ${receipt.version_number}` : "";
+    const pages = receipt.pages ? `${receipt.pages} ${receipt.pages === 1 ? "page" : "pages"}` : "";
+    return `ready${version}${pages ? ` · ${pages}` : ""}`;
+  }
+  const waiting = receipt.stage === "received" && receipt.queue_position > 1 ? ` (${receipt.queue_position - 1} before it)` : "";
+  return `${WORDS[receipt.stage] || receipt.stage}${waiting}`;
+}
+
+function Row({ name, state, text, progress }) {
+  return (
+    <li className="flex flex-col gap-1" data-kf="receipt" data-state={state}>
+      <div className="flex items-start gap-2">
+        {state === "completed" && <CircleCheck className="h-4 w-4 mt-0.5 shrink-0 text-green-600 dark:text-green-400" aria-hidden="true" />}
+        {state === "failed" && <CircleX className="h-4 w-4 mt-0.5 shrink-0 text-destructive" aria-hidden="true" />}
+        {state !== "completed" && state !== "failed" && <Loader2 className="h-4 w-4 mt-0.5 shrink-0 animate-spin" aria-hidden="true" />}
+        <span style={{ overflowWrap: "anywhere" }}>
+          <span className="font-medium">{name}</span>{" "}
+          <span className={state === "failed" ? "text-destructive" : "text-muted-foreground"}>{text}</span>
+        </span>
+      </div>
+      {state !== "completed" && state !== "failed" && <Progress value={progress} aria-label={`${name}: ${progress} %`} className="h-1.5" />}
+    </li>
+  );
+}
+
+export default function Receipts() {
+  const [receipts, setReceipts] = useState({});
+  const [away, setAway] = useState(false);
+
+  useEffect(() => {
+    let timer = null;
+    let gone = false;
+    const known = {};
+    const ended = (id) => known[id] && (known[id].gone || ["completed", "failed"].includes(known[id].status));
+    const look = async () => {
+      try {
+        for (const id of props.tasks.filter((task) => !ended(task))) {
+          const response = await fetch(`/api/v1/tasks/${id}`);
+          if (response.ok) known[id] = await response.json();
+          else if (response.status === 404) known[id] = { gone: true };
+        }
+        if (gone) return;
+        setAway(false);
+        setReceipts({ ...known });
+      } catch (error) {
+        if (gone) return;
+        setAway(true);
+      }
+      if (!props.tasks.every(ended)) timer = setTimeout(look, POLL_MS);
+    };
+    look();
+    return () => { gone = true; clearTimeout(timer); };
+  }, [props]);
+
+  return (
+    <ul className="flex flex-col gap-2 text-sm list-none p-0 m-0" aria-live="polite" aria-label="Files">
+      {props.tasks.map((id) => {
+        const receipt = receipts[id];
+        if (!receipt) return <Row key={id} name="File" state="running" text="asking how far it is" progress={0} />;
+        if (receipt.gone) return <Row key={id} name="File" state="completed" text="has been deleted since" progress={100} />;
+        return <Row key={id} name={receipt.filename} state={receipt.status} text={said(receipt)} progress={receipt.progress} />;
+      })}
+      {props.refused.map((item) => (
+        <Row key={item.filename} name={item.filename} state="failed" text={[item.problem, item.next_step].filter(Boolean).join(" ")} progress={0} />
+      ))}
+      {away && <li role="alert" className="text-muted-foreground">No connection; the files are being read nevertheless.</li>}
+    </ul>
+  );
+}

@@ -1,0 +1,73 @@
+// Which passages does the answer rest on, and how did it come about?
+import { useEffect } from "react";
+import { useSetRecoilState } from "recoil";
+import { sideViewState } from "@chainlit/react-client";
+import { FileText, Info } from "lucide-react";
+
+function place(citation) {
+  const heading = citation.heading_path.length ? citation.heading_path[citation.heading_path.length - 1] : "";
+  if (citation.paged) return citation.page_label || `page ${citation.page}`;
+  return heading || citation.page_label;
+}
+
+function facts({ model, tokens, cost_usd, latency_ms }) {
+  const parts = [];
+  if (model) parts.push(model);
+  if (tokens) parts.push(`${tokens.toLocaleString()} tokens`);
+  if (cost_usd) parts.push(`$${cost_usd.toFixed(4)}`);
+  if (latency_ms) parts.push(latency_ms < 1000 ? `${latency_ms} ms` : `${(latency_ms / 1000).toFixed(1)} s`);
+  return parts.join(" · ");
+}
+
+export default function Sources() {
+  const setSideView = useSetRecoilState(sideViewState);
+
+  const open = (citation) => setSideView({
+    title: `[${citation.number}] ${citation.filename}`,
+    elements: [{
+      id: `${props.message_id}-passage-${citation.number}`,
+      type: "custom", name: "Passage", display: "side", forId: props.message_id, props: citation,
+    }],
+  });
+
+  useEffect(() => {
+    const onCite = ({ detail }) => {
+      if (detail.messageId !== props.message_id) return;
+      const citation = props.citations.find((item) => item.number === detail.number);
+      if (citation) open(citation);
+    };
+    window.addEventListener("kf-cite", onCite);
+    return () => window.removeEventListener("kf-cite", onCite);
+  }, [props]);
+
+  return (
+    <div className="flex flex-col gap-2 text-sm" data-kf="sources">
+      {props.notices.map((notice) => (
+        <div key={notice} className="flex items-start gap-2 text-muted-foreground" role="note">
+          <Info className="h-4 w-4 mt-0.5 shrink-0" aria-hidden="true" />
+          <span>{notice}</span>
+        </div>
+      ))}
+      {props.citations.length > 0 && (
+        <ol className="flex flex-wrap gap-2 list-none p-0 m-0" aria-label="Sources">
+          {props.citations.map((citation) => (
+            <li key={citation.number} className="max-w-full">
+              <button
+                type="button"
+                onClick={() => open(citation)}
+                title={citation.quote}
+                className="flex items-center gap-2 max-w-full rounded-lg border bg-card px-3 py-1.5 text-left hover:bg-accent"
+              >
+                <span className="font-semibold text-primary">{citation.number}</span>
+                <FileText className="h-4 w-4 shrink-0 text-muted-foreground" aria-hidden="true" />
+                <span className="truncate">{citation.filename}</span>
+                <span className="truncate text-muted-foreground">{place(citation)}</span>
+              </button>
+            </li>
+          ))}
+        </ol>
+      )}
+      {facts(props.facts) && <div className="text-xs text-muted-foreground">{facts(props.facts)}</div>}
+    </div>
+  );
+}

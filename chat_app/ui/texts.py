@@ -1,0 +1,46 @@
+"""How is an answer written so that Chainlit's Markdown shows what we mean, and nothing else?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from core.events import Citation, SentenceEvent, Support
+
+ASSISTANT = "Knowledge Foundry"
+_MARKER = re.compile(r"\[(\d{1,3})\]")
+_BEGUN_MARKER = re.compile(r"\[\d{0,3}$")
+UNSUPPORTED = " [not in the sources](#unsupported)"
+
+
+def with_links(text: str, citations: Iterable[Citation], sentences: Iterable[SentenceEvent] = ()) -> str:
+    """The text with each marker a link that opens its source, and sentences without support marked."""
+    pieces, position = [], 0
+    for sentence in sorted(sentences, key=lambda item: item.end):
+        if sentence.support is Support.UNSUPPORTED and position < sentence.end <= len(text):
+            end = position + len(text[position : sentence.end].rstrip())
+            pieces += [text[position:end], UNSUPPORTED.replace("[", "\x01").replace("]", "\x02")]
+            position = end
+    marked = "".join([*pieces, text[position:]])
+    return _linked(marked, {citation.number for citation in citations}).replace("\x01", "[").replace("\x02", "]")
+
+
+def _linked(text: str, numbers: set[int]) -> str:
+    def link(match: re.Match[str]) -> str:
+        number = int(match[1])
+        return f"[{number}](#cite-{number})" if number in numbers else match[0]
+
+    # Documents and models may write links and pictures; an answer leads only to its sources.
+    harmless = text.replace("![", "!\\[").replace("](", "]\\(")
+    return _MARKER.sub(link, harmless)
+
+
+def split_begun_marker(text: str) -> tuple[str, str]:
+    """What can be shown now, and a marker that has only begun to arrive."""
+    begun = _BEGUN_MARKER.search(text)
+    return (text[: begun.start()], text[begun.start() :]) if begun else (text, "")
+
+
+def handed_in(count: int) -> str:
+    """What a message says that only brings files."""
+    return "Handed in a file." if count == 1 else f"Handed in {count} files."

@@ -1,0 +1,72 @@
+"""What happens to files dropped into the conversation?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from chainlit.element import Element
+
+from chat_app.ui.caller import ChatCaller
+from chat_app.ui.elements import Refused
+from core.errors import KnowledgeFoundryError
+from services.bootstrap import Services
+from services.views import Receipt, TaskStatus
+
+BLOCK = 1 << 18
+POLL_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What became of dropped files."""
+
+    receipts: tuple[Receipt, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def task_ids(self) -> tuple[UUID, ...]:
+        """The receipts' ids."""
+        return tuple(receipt.task_id for receipt in self.receipts)
+
+
+async def take_in(services: Services, who: ChatCaller, files: Sequence[Element]) -> TakenIn:
+    """Hand every file to ingestion; a bad one does not keep the others out."""
+    receipts: list[Receipt] = []
+    refused: list[Refused] = []
+    for file in files:
+        if file.path is None:
+            continue
+        try:
+            receipts.append(
+                await services.ingestion.upload(
+                    who.principal, filename=file.name, chunks=_blocks(Path(file.path)), client=who.client
+                )
+            )
+        except KnowledgeFoundryError as error:
+            refused.append(Refused(file.name, error.message, error.next_step))
+    return TakenIn(tuple(receipts), tuple(refused))
+
+
+async def until_read(services: Services, who: ChatCaller, taken: TakenIn) -> frozenset[UUID]:
+    """Wait until every file is ready or has failed; the documents that are ready."""
+    waiting = {receipt.task_id: receipt for receipt in taken.receipts if not receipt.unchanged}
+    ready = {receipt.document_id for receipt in taken.receipts if receipt.unchanged}
+    while waiting:
+        await asyncio.sleep(POLL_S)
+        for task_id in list(waiting):
+            receipt = await services.ingestion.receipt(who.principal, task_id)
+            if receipt.status is TaskStatus.COMPLETED:
+                ready.add(receipt.document_id)
+            if receipt.status in {TaskStatus.COMPLETED, TaskStatus.FAILED}:
+                del waiting[task_id]
+    return frozenset(ready)
+
+
+async def _blocks(path: Path) -> AsyncIterator[bytes]:
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while block := await asyncio.to_thread(file.read, BLOCK):
+            yield block
