@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import chainlit as cl
@@ -12,12 +13,13 @@ import structlog
 from chainlit.context import init_ws_context
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
-from chainlit.types import ThreadDict
+from chainlit.socket import message as chainlit_message
+from chainlit.types import MessagePayload, ThreadDict
 
 from chat_app.ui import elements, texts
 from chat_app.ui.caller import CALLER, ChatCaller, caller
 from chat_app.ui.history import History
-from chat_app.ui.uploads import take_in, until_read
+from chat_app.ui.uploads import Dropped, take_in, until_read
 from core.errors import KnowledgeFoundryError
 from core.events import CitationEvent, DoneEvent, RefusalEvent, ReplacedEvent, TokenEvent, UsageEvent
 from services.answering import AnswerRun, collect
@@ -29,12 +31,20 @@ FRAME_S = 0.04
 _RUN = "run"
 
 
+class Brought(NamedTuple):
+    """What somebody sent: files, a question, or both."""
+
+    files: tuple[Dropped, ...]
+    question: str
+
+
 class Conversation:
     """Chainlit's callbacks. Its registry is one per process, so the last application that was made is served."""
 
     def __init__(self, services: Callable[[], Services]) -> None:
         self._services = services
         self._followers: set[asyncio.Task[None]] = set()
+        self._dropped: dict[str, Brought] = {}
 
     def register(self) -> None:
         """Tell Chainlit whom to call."""
@@ -43,7 +53,9 @@ class Conversation:
         cl.set_starters(self.starters)
         cl.on_message(self.on_message)
         cl.on_chat_resume(self.on_resume)
-        # Chainlit's own handler writes a message of its own and cancels the task that shows the answer.
+        # In place of Chainlit's own handlers: one shows dropped files as pictures, though receipts say more; the other
+        # writes a message of its own and cancels the task that shows the answer.
+        sio.on("client_message", handler=self.on_client_message)
         sio.on("stop", handler=self.on_stop)
 
     async def starters(self, _user: cl.User | None, _language: str | None) -> list[cl.Starter]:
@@ -51,18 +63,32 @@ class Conversation:
         questions = await self._services().starters.offered(caller().principal)
         return [cl.Starter(label=question, message=question) for question in questions]
 
+    async def on_client_message(self, sid: str, payload: MessagePayload) -> None:
+        """Set dropped files aside for ``on_message``, then let Chainlit go on."""
+        session = WebsocketSession.require(sid)
+        references = payload.pop("fileReferences", None) or []  # type: ignore[misc]  # absent is what Chainlit reads as none
+        files = [session.files[reference["id"]] for reference in references if reference["id"] in session.files]
+        if files:
+            message = payload["message"]
+            dropped = [Dropped(str(file["name"]), Path(str(file["path"]))) for file in files]
+            self._dropped[str(message["id"])] = Brought(tuple(dropped), str(message["output"]).strip())
+            message["output"] = message["output"].strip() or texts.handed_in(len(files))
+        await chainlit_message(sid, payload)
+
     async def on_message(self, message: cl.Message) -> None:
         """Take in files, answer the question, or both."""
         services = self._services()
+        brought = self._dropped.pop(message.id, Brought((), message.content.strip()))
         try:
             who = await self._still(services)
             chat_id = UUID(message.thread_id)
             await services.chats.ensure(who.principal, chat_id)
-            documents = await self._take_in(services, who, chat_id, message) if message.elements else None
-            if message.content.strip():
+            await cl.context.emitter.send_window_message({"kfThread": str(chat_id)})
+            documents = await self._take_in(services, who, chat_id, brought) if brought.files else None
+            if brought.question:
                 await services.limits.check(who.principal, ip=who.client.ip_address or "unknown", kind="write")
                 run = await services.answering.ask(
-                    who.principal, message.content, chat_id=chat_id, document_ids=documents
+                    who.principal, brought.question, chat_id=chat_id, document_ids=documents
                 )
                 await self._follow(run)
         except KnowledgeFoundryError as error:
@@ -92,16 +118,16 @@ class Conversation:
         return found
 
     async def _take_in(
-        self, services: Services, who: ChatCaller, chat_id: UUID, message: cl.Message
+        self, services: Services, who: ChatCaller, chat_id: UUID, brought: Brought
     ) -> frozenset[UUID] | None:
         await services.limits.check(who.principal, ip=who.client.ip_address or "unknown", kind="write")
-        taken = await take_in(services, who, message.elements)
+        taken = await take_in(services, who, brought.files)
         if taken.task_ids:
             names = ", ".join(receipt.filename for receipt in taken.receipts)
             await services.chats.add_upload(who.principal, chat_id, names, taken.task_ids)
-        shown = elements.live(elements.receipts(taken.task_ids, taken.refused))
+        shown = elements.live(elements.receipts(taken.task_ids, taken.refused, taken.names))
         await cl.Message(content="", author=texts.ASSISTANT, elements=[shown]).send()
-        if not message.content.strip() or not taken.task_ids:
+        if not brought.question or not taken.task_ids:
             return None
         # A question that comes with files is about these files.
         return await until_read(services, who, taken) or None

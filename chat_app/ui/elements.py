@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -46,10 +46,17 @@ def sources_of(message: MessageView) -> Drawn:
     return _sources(message.id, message.citations, message.sentences, message.notices, message.outcome, facts)
 
 
-def receipts(task_ids: Iterable[UUID], refused: Sequence[Refused] = ()) -> Drawn:
+def receipts(
+    task_ids: Iterable[UUID], refused: Sequence[Refused] = (), names: Mapping[UUID, str] | None = None
+) -> Drawn:
     """The state of files that were handed in; the browser asks for it until each is ready or has failed."""
     return Drawn(
-        "Receipts", {"tasks": [str(task_id) for task_id in task_ids], "refused": [item._asdict() for item in refused]}
+        "Receipts",
+        {
+            "tasks": [str(task_id) for task_id in task_ids],
+            "names": {str(task_id): name for task_id, name in (names or {}).items()},
+            "refused": [item._asdict() for item in refused],
+        },
     )
 
 
@@ -58,16 +65,16 @@ def live(drawn: Drawn) -> CustomElement:
     return CustomElement(name=drawn.component, props=drawn.props, display="inline")
 
 
-def stored(drawn: Drawn, message_id: UUID, chat_id: UUID) -> ElementDict:
+def stored(drawn: Drawn, step_id: str, chat_id: UUID) -> ElementDict:
     """As Chainlit loads it with a conversation."""
     return ElementDict(
-        id=f"{message_id}-{drawn.component}",
+        id=f"{step_id}-{drawn.component}",
         threadId=str(chat_id),
         type="custom",
         name=drawn.component,
         display="inline",
         props=drawn.props,
-        forId=str(message_id),
+        forId=step_id,
         mime="application/json",
         url=None,
         chainlitKey=None,

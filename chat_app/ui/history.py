@@ -53,7 +53,7 @@ class History(BaseDataLayer):
         except NotFoundError:
             return None
         thread = _thread(chat)
-        thread["steps"] = [_step(message) for message in messages]
+        thread["steps"] = [step for message in messages for step in _steps(message)]
         thread["elements"] = [element for message in messages for element in _elements(message)]
         return thread
 
@@ -147,14 +147,29 @@ def _thread(chat: ChatView) -> ThreadDict:
     )
 
 
-def _step(message: MessageView) -> StepDict:
-    asked = message.role == "user"
+def _steps(message: MessageView) -> list[StepDict]:
+    """A message as Chainlit shows it; files that were handed in are followed by their receipts."""
+    if message.task_ids:
+        return [_step(message), _step(message, id_=_receipts_id(message), role="assistant", output="")]
+    return [_step(message)]
+
+
+def _receipts_id(message: MessageView) -> str:
+    return f"{message.id}-files"
+
+
+def _step(
+    message: MessageView, *, id_: str | None = None, role: str | None = None, output: str | None = None
+) -> StepDict:
+    asked = (role or message.role) == "user"
     at = message.created_at.isoformat()
     shown = texts.handed_in(len(message.task_ids)) if message.task_ids else message.content
-    if not asked:
+    if output is not None:
+        shown = output
+    elif not asked:
         shown = texts.with_links(message.content, message.citations, message.sentences)
     step: dict[str, Any] = {
-        "id": str(message.id),
+        "id": id_ or str(message.id),
         "threadId": str(message.chat_id),
         "parentId": None,
         "name": "You" if asked else texts.ASSISTANT,
@@ -181,7 +196,7 @@ def _step(message: MessageView) -> StepDict:
 
 def _elements(message: MessageView) -> list[ElementDict]:
     if message.task_ids:
-        return [elements.stored(elements.receipts(message.task_ids), message.id, message.chat_id)]
+        return [elements.stored(elements.receipts(message.task_ids), _receipts_id(message), message.chat_id)]
     if message.role == "assistant":
-        return [elements.stored(elements.sources_of(message), message.id, message.chat_id)]
+        return [elements.stored(elements.sources_of(message), str(message.id), message.chat_id)]
     return []

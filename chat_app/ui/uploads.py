@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
-
-from chainlit.element import Element
 
 from chat_app.ui.caller import ChatCaller
 from chat_app.ui.elements import Refused
@@ -18,6 +17,13 @@ from services.views import Receipt, TaskStatus
 
 BLOCK = 1 << 18
 POLL_S = 0.3
+
+
+class Dropped(NamedTuple):
+    """A file as Chainlit keeps it for a session."""
+
+    name: str
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +38,21 @@ class TakenIn:
         """The receipts' ids."""
         return tuple(receipt.task_id for receipt in self.receipts)
 
+    @property
+    def names(self) -> dict[UUID, str]:
+        """Which file each receipt is about."""
+        return {receipt.task_id: receipt.filename for receipt in self.receipts}
 
-async def take_in(services: Services, who: ChatCaller, files: Sequence[Element]) -> TakenIn:
+
+async def take_in(services: Services, who: ChatCaller, files: Sequence[Dropped]) -> TakenIn:
     """Hand every file to ingestion; a bad one does not keep the others out."""
     receipts: list[Receipt] = []
     refused: list[Refused] = []
     for file in files:
-        if file.path is None:
-            continue
         try:
             receipts.append(
                 await services.ingestion.upload(
-                    who.principal, filename=file.name, chunks=_blocks(Path(file.path)), client=who.client
+                    who.principal, filename=file.name, chunks=_blocks(file.path), client=who.client
                 )
             )
         except KnowledgeFoundryError as error:

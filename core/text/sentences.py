@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-_BREAK = re.compile(r"(?:(?<=[.!?…])[\"'”’»)\]]*\s+)|(?<=[。！？])|\n{1,}")
+_MARKERS = r"(?:[,;]?\s?\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\])"
+"""Citation markers belong to the sentence they follow."""
+_BREAK = re.compile(rf"(?<=[.!?…])(?P<tail>[\"'”’»)\]]*{_MARKERS}*)\s+|(?<=[。！？])(?P<cjk>[”」』）]*{_MARKERS}*)|\n+")
+_ENDS_IN_MARKER = re.compile(rf"{_MARKERS}$")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:e\.g|i\.e|z\.\s?B|d\.\s?h|u\.\s?a|bzw|ca|vgl|Nr|Abs|Art|Dr|Mr|Mrs|Ms|Prof|St|No|Fig|Eq|Sec|vs|etc|al|"
     r"approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|[A-Z])\.$"
@@ -20,13 +23,14 @@ def split(text: str) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     start = 0
     for match in _BREAK.finditer(text):
-        end = match.start()
+        tail = match["tail"] if match["tail"] is not None else match["cjk"] or ""
+        end = match.start() + len(tail)
         if "\n" in match.group():
             if _runs_on(text, start, end, match.end()):
                 continue
-        elif _not_an_end(text[start:end]):
+        elif match["tail"] is not None and _not_an_end(text[start : match.start()]):
             continue
-        _add(spans, text, start, end if "\n" in match.group() else match.end())
+        _add(spans, text, start, end)
         start = match.end()
     _add(spans, text, start, len(text))
     return spans
@@ -42,7 +46,7 @@ def _runs_on(text: str, start: int, end: int, following: int) -> bool:
     line = text[text.rfind("\n", 0, end) + 1 : end].rstrip()
     if following - end > 1 or not line or following >= len(text) or "|" in line:
         return False
-    ended = line[-1] in ".!?…:;。！？"
+    ended = line[-1] in ".!?…:;。！？" or _ENDS_IN_MARKER.search(line) is not None
     bullet = re.match(r"\s*(?:[-*•–]|\d+[.)])\s", text[following : following + 8]) is not None
     wrapped = len(line) >= 60 or text[following].islower()
     return not ended and not bullet and wrapped and end > start

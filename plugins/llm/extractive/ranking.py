@@ -79,7 +79,7 @@ def _sentences(passage: Passage) -> list[Sentence]:
         if text.startswith("#"):
             before = text.lstrip("# ")
             continue
-        text = text.lstrip("-*• ").strip()
+        text = " ".join(text.lstrip("-*• ").split())
         if text and len(text.split()) <= MAX_SENTENCE_WORDS:
             rows.append(Sentence(passage.number, position, text, before))
         before = text if len(text.split()) <= 12 and text.endswith(":") else before

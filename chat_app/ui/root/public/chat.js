@@ -1,5 +1,8 @@
 // What happens in the page besides Chainlit: markers open their source, and the session stays fresh.
 
+// Chainlit knows light or dark as a default; ours is what the system says, until somebody chooses.
+if (!localStorage.getItem("vite-ui-theme")) localStorage.setItem("vite-ui-theme", "system");
+
 const REFRESH_EVERY_MS = 20 * 60 * 1000;
 
 // A marker [n] is a link to #cite-n; the Sources element under the same message knows the passage.
@@ -25,6 +28,13 @@ async function refresh() {
   }
 }
 setInterval(refresh, REFRESH_EVERY_MS);
+
+// A conversation gets its address with its first message, so that reloading comes back to it.
+window.addEventListener("message", (event) => {
+  if (event.source !== window || event.origin !== window.location.origin) return;
+  const thread = event.data && event.data.kfThread;
+  if (thread && window.location.pathname === "/chat/") history.replaceState(history.state, "", `/chat/thread/${thread}`);
+});
 
 // Chainlit goes to its own sign-in page without asking the server; ours is elsewhere.
 function leaveChainlitsSignIn() {

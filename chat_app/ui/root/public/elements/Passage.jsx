@@ -3,6 +3,9 @@ import { useEffect, useState } from "react";
 import { ChevronLeft, ChevronRight, Download, Minus, Plus } from "lucide-react";
 import { Button } from "@/components/ui/button";
 
+// Lines that were wrapped where the file was written flow again; lists, tables and headings keep their lines.
+const flowing = (text) => text.replace(/([^\n|])\n(?=[^\n\s#|\-*+>\d])/g, "$1 ");
+
 const address = (path, query) => `/api/v1/passages/${props.chunk_id}${path}?${new URLSearchParams(query)}`;
 
 function Problem({ children }) {
@@ -88,10 +91,10 @@ function Section() {
     <div className="flex flex-col gap-2 text-sm">
       {passage.superseded && <p role="note" className="rounded bg-muted px-3 py-2">A newer version of this document exists; this is the one that was cited.</p>}
       {passage.heading_path.length > 0 && <p className="text-muted-foreground">{passage.heading_path.join(" › ")}</p>}
-      <div className="whitespace-pre-wrap leading-relaxed" style={{ overflowWrap: "anywhere" }}>
-        {passage.text.slice(0, passage.char_start)}
-        <mark className="kf-passage">{passage.text.slice(passage.char_start, passage.char_end)}</mark>
-        {passage.text.slice(passage.char_end)}
+      <div className="whitespace-pre-wrap leading-relaxed overflow-auto rounded border p-3" style={{ overflowWrap: "anywhere", maxHeight: "70vh" }}>
+        {flowing(passage.text.slice(0, passage.char_start))}
+        <mark className="kf-passage">{flowing(passage.text.slice(passage.char_start, passage.char_end))}</mark>
+        {flowing(passage.text.slice(passage.char_end))}
       </div>
     </div>
   );

@@ -71,7 +71,7 @@ export default function Receipts() {
     <ul className="flex flex-col gap-2 text-sm list-none p-0 m-0" aria-live="polite" aria-label="Files">
       {props.tasks.map((id) => {
         const receipt = receipts[id];
-        if (!receipt) return <Row key={id} name="File" state="running" text="asking how far it is" progress={0} />;
+        if (!receipt) return <Row key={id} name={props.names[id] || "File"} state="running" text="asking how far it is" progress={0} />;
         if (receipt.gone) return <Row key={id} name="File" state="completed" text="has been deleted since" progress={100} />;
         return <Row key={id} name={receipt.filename} state={receipt.status} text={said(receipt)} progress={receipt.progress} />;
       })}
