@@ -10,9 +10,6 @@ import pytest
 from redis.asyncio import Redis
 
 from plugins.interfaces import PluginContext
-from tests.fixtures.redis import redis_client, redis_socket, redis_url
-
-__all__ = ["redis_client", "redis_socket", "redis_url"]
 
 
 @pytest.fixture

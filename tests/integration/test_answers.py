@@ -11,7 +11,7 @@ from db.models import Document, DocumentChunk, Task
 from services.bootstrap import Services
 from services.views import DocumentStatus, IngestionStage, TaskStatus
 from services.worker import Worker
-from tests.integration.conftest import CLIENT, Department, make_department
+from tests.fixtures.application import CLIENT, Department, make_department
 
 HANDBOOK = b"""# Handbook
 

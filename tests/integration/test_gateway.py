@@ -16,7 +16,7 @@ from core import errors
 from services.bootstrap import Services
 from services.gateway_settings import GatewaySettings
 from services.worker import Worker
-from tests.integration.conftest import PASSWORD, Department
+from tests.fixtures.application import PASSWORD, Department
 
 SETTINGS = GatewaySettings(
     data_dir=Path(tempfile.mkdtemp(prefix="kf-gateway-")),

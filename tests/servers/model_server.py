@@ -32,6 +32,7 @@ class Fault(StrEnum):
     CUT = "cut"  # two words, then the connection ends
     ERROR_INSIDE = "error_inside"  # two words, then an error event
     NONSENSE = "nonsense"  # not JSON
+    HELD = "held"  # two words, then nothing until ``release`` is set
     ENDLESS = "endless"  # words for as long as somebody listens
     REDIRECTED = "redirected"  # 307 to somewhere else
     NO_USAGE = "no_usage"  # says nothing about tokens
@@ -55,6 +56,7 @@ class ModelServer(ABC):
         self.bodies: list[dict[str, Any]] = []
         self.headers: dict[str, str] = {}
         self.changed = asyncio.Condition()
+        self.release = asyncio.Event()
         self.address = ""
 
     @abstractmethod
@@ -103,6 +105,11 @@ class ModelServer(ABC):
         async with asyncio.timeout(5), self.changed:
             await self.changed.wait_for(lambda: self.cancelled >= count)
 
+    async def until_finished(self, count: int) -> None:
+        """Wait until so many calls were answered to their end; at most 5 s."""
+        async with asyncio.timeout(5), self.changed:
+            await self.changed.wait_for(lambda: self.finished >= count)
+
     async def until_opened(self, count: int) -> None:
         """Wait until so many calls have come; at most 5 s."""
         async with asyncio.timeout(5), self.changed:
@@ -132,6 +139,8 @@ class ModelServer(ABC):
             for number, word in enumerate(WORDS):
                 if number == 2 and self.fault is Fault.STALLED:
                     await asyncio.Event().wait()
+                if number == 2 and self.fault is Fault.HELD:
+                    await self.release.wait()
                 if number == 2 and self.fault is Fault.CUT:
                     raise Cut
                 yield word

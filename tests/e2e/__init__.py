@@ -1,0 +1,1 @@
+"""Does the running application work in a real browser?"""
