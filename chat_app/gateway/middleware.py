@@ -100,13 +100,13 @@ class BodyLimit:
         if declared.isdecimal() and int(declared) > limit:
             await self._refuse(limit)(scope, receive, send)
             return
-        await self._app(scope, self._counted(receive, limit), send)
+        await self._counted(limit, scope, receive, send)
 
-    def _counted(self, receive: Receive, limit: int) -> Receive:
+    async def _counted(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
         """Bodies that do not say how long they are, or lie about it."""
         seen = 0
 
-        async def counted() -> Message:
+        async def count() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
@@ -114,7 +114,14 @@ class BodyLimit:
                 raise _too_large(limit)
             return message
 
-        return counted
+        async def answer(message: Message) -> None:
+            # Whatever the route made of the broken body, the caller is told the cause.
+            if seen <= limit:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                await self._refuse(limit)(scope, receive, send)
+
+        await self._app(scope, count, answer)
 
     def _refuse(self, limit: int) -> JSONResponse:
         error = _too_large(limit)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,20 +17,25 @@ from services.gateway_settings import GatewaySettings
 from services.worker import Worker
 from tests.fixtures.application import PASSWORD, Department
 
-SETTINGS = GatewaySettings(
-    data_dir=Path(tempfile.mkdtemp(prefix="kf-gateway-")),
-    max_upload_bytes=50_000_000,
-    name="Test",
-    version="0",
-    host="127.0.0.1",
-    port=8000,
-    allowed_origins=("https://ok.example",),
-    trusted_proxies=(),
-    secure_cookies=False,
-    cookie_lifetime_s=3600,
-    log_level="INFO",
-    log_format="json",
-)
+
+def settings_of_tests(data_dir: Path) -> GatewaySettings:
+    """Values a gateway of the tests runs with."""
+    return GatewaySettings(
+        name="Test",
+        version="0",
+        host="127.0.0.1",
+        port=8000,
+        allowed_origins=("https://ok.example",),
+        trusted_proxies=(),
+        secure_cookies=False,
+        cookie_lifetime_s=3600,
+        data_dir=data_dir,
+        max_upload_bytes=50_000_000,
+        log_level="INFO",
+        log_format="json",
+    )
+
+
 OPEN = {
     "/healthz",
     "/readyz",
@@ -44,12 +48,12 @@ OPEN = {
 
 
 @pytest.fixture
-async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+async def api(services: Services, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     @asynccontextmanager
     async def opened() -> AsyncIterator[Services]:
         yield services
 
-    app = create_app(SETTINGS, opened)
+    app = create_app(settings_of_tests(tmp_path), opened)
     app.state.services = services
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
@@ -63,14 +67,15 @@ async def sign_in(api: httpx.AsyncClient, department: Department) -> dict[str, s
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-def routes() -> list[tuple[str, str]]:
-    paths = create_app(SETTINGS).openapi()["paths"]
+def routes(folder: Path) -> list[tuple[str, str]]:
+    paths = create_app(settings_of_tests(folder)).openapi()["paths"]
     return [(method, path) for path, methods in paths.items() if path not in OPEN for method in methods]
 
 
-async def test_every_other_route_is_closed_without_a_credential(api: httpx.AsyncClient) -> None:
-    assert len(routes()) >= 20
-    for method, path in routes():
+async def test_every_other_route_is_closed_without_a_credential(api: httpx.AsyncClient, tmp_path: Path) -> None:
+    every = routes(tmp_path)
+    assert len(every) >= 20
+    for method, path in every:
         url = path.replace("{", "").replace("}", "")
         for name in ("document_id", "version_id", "task_id", "chunk_id", "run_id", "chat_id", "message_id", "user_id"):
             url = url.replace(name, "00000000-0000-0000-0000-000000000001")
