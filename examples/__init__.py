@@ -1,0 +1,1 @@
+"""Sample documents and questions; nothing here is imported by the product."""
