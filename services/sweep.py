@@ -20,7 +20,9 @@ from services.job_queue import JobQueue
 log = structlog.get_logger(__name__)
 
 FORGOTTEN = timedelta(seconds=60)
-"""A queued task that nobody took for so long is rung again."""
+"""A queued task that nobody took for so long is rung again, for its bell may wait behind many others."""
+FORGOTTEN_WITH_EMPTY_QUEUE = timedelta(seconds=10)
+"""The same when no bell waits: this one was lost with its worker."""
 BATCH = 500
 LEADER_LOCK = 4242002
 NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
@@ -35,6 +37,11 @@ class Sweep:
 
     async def run(self) -> int:
         """Ring for everything that waits without a bell. Returns how many rings; 0 when another process sweeps."""
+        try:
+            patience = FORGOTTEN if await self._queue.depth() else FORGOTTEN_WITH_EMPTY_QUEUE
+        except ProviderUnavailableError as error:
+            log.warning("sweep_postponed", reason=error.code)
+            return 0
         async with self._database.transaction() as session:
             leads = await session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LEADER_LOCK})
             if not leads:
@@ -45,7 +52,7 @@ class Sweep:
             waiting = select(Task.organization_id, Task.id).where(
                 or_(
                     (Task.status == "running") & (Task.lease_until < func.now()),
-                    (Task.status == "queued") & (Task.updated_at < func.now() - FORGOTTEN),
+                    (Task.status == "queued") & (Task.updated_at < func.now() - patience),
                 )
             )
             rows = {(row[0], row[1]) for row in await session.execute(outbox.limit(BATCH))}

@@ -14,6 +14,7 @@ from typing import Any
 
 import snowballstemmer
 
+from core.text.function_words import GRAMMAR
 from core.text.language import UNDETERMINED
 
 SPACE = 2**29
@@ -24,19 +25,6 @@ _STEMMERS = {
     "fr": "french", "hi": "hindi", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian",
     "pt": "portuguese", "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish",
 }  # fmt: skip
-_FUNCTION_WORDS = {
-    "en": "a an and are as at be but by for if in into is it no not of on or such that the their then there these "
-    "they this to was will with",
-    "de": "der die das den dem des ein eine einer eines einem einen und oder ist sind war wird werden mit von zu zum "
-    "zur im in am an auf für bei nach aus als auch es sie er wir ihr ich nicht dass sich wie was welche welcher "
-    "welches",
-    "fr": "le la les un une des du de et ou est sont dans par pour sur avec que qui ce cette ces il elle au aux en",
-    "es": "el la los las un una unos unas de del y o es son en por para con que se su al lo como",
-    "it": "il lo la i gli le un una di del della e o è sono in per con che si da al nel",
-    "pt": "o a os as um uma de do da dos das e ou é são em por para com que se no na",
-    "nl": "de het een en of is zijn in op voor met van dat die te aan bij er",
-}
-_STOP = {code: frozenset(words.split()) for code, words in _FUNCTION_WORDS.items()}
 
 _WORD = re.compile(r"[^\W_]+(?:[-./][^\W_]+)*(?:'[^\W_]+)?")
 _PART = re.compile(r"[^\W_]+")
@@ -72,7 +60,7 @@ def _hashed(term: str) -> int:
 
 
 def _spaced(text: str, language: str, found: list[str]) -> None:
-    stop = _STOP.get(language, _STOP["en"] if language == UNDETERMINED else frozenset())
+    stop = GRAMMAR.get(language, GRAMMAR["en"] if language == UNDETERMINED else frozenset())
     for match in _WORD.finditer(text):
         word = match.group()
         if word in stop:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import ProviderError
 from core.types import CompletionRequest, CompletionResponse, Health, PluginStatus
 from plugins.interfaces import CompletionStream, PluginContext
-from plugins.llm.extractive.ranking import best_sentences
+from plugins.llm.extractive.ranking import choose, rank
 
 MODEL = "extractive"
 
@@ -23,6 +23,10 @@ class ExtractiveOptions(BaseModel):
 
     max_sentences: int = Field(default=3, ge=1, le=10)
     max_words: int = Field(default=80, ge=10, le=400)
+    min_score: float = Field(
+        default=0.4, ge=0, le=1, description="The best sentence must reach this, or there is no answer."
+    )
+    near: float = Field(default=0.85, ge=0, le=1, description="Further sentences must reach this share of the best.")
 
 
 class ExtractiveProvider:
@@ -54,12 +58,14 @@ class ExtractiveProvider:
         grounding = request.grounding
         if grounding is None:
             raise ProviderError("Without a model only questions about passages can be answered.")
-        chosen = await best_sentences(
-            grounding.question,
-            grounding.passages,
-            self._embedding,
-            limit=self._options.max_sentences,
-            max_words=self._options.max_words,
+        ranked = await rank(grounding.question, grounding.passages, self._embedding)
+        options = self._options
+        chosen = choose(
+            ranked,
+            min_score=options.min_score,
+            near=options.near,
+            limit=options.max_sentences,
+            max_words=options.max_words,
         )
         pieces = [f"{sentence.text} [{sentence.passage}]" for sentence in chosen]
         response = CompletionResponse(

@@ -1,70 +1,93 @@
-"""Which sentences of the evidence answer the question?"""
+"""Which sentences of the evidence answer the question, and is any good enough?
+
+A sentence earns by the question's words in it and around it, by its meaning, by having the kind of thing that is asked
+for, and by the rank of its passage. Without a model nothing else can be judged; so the best must be good enough, and
+others are added only when they are nearly as good.
+"""
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from core.text import language, sentences, terms
+from core.text import language, matching, questions, sentences, terms
 from core.types import Passage
 from plugins.interfaces import EmbeddingProvider
 
-LEXICAL, MEANING, PASSAGE, KIND = 1.0, 1.0, 0.5, 0.15
-CONTEXT_SHARE = 0.35
-"""What a term of the headings or of the sentence before counts, against one in the sentence itself."""
-MAX_CANDIDATES = 120
+WORDS, MEANING, KIND, PASSAGE = 0.45, 0.35, 0.08, 0.12
+"""Shares of a sentence's score, which lies between 0 and 1."""
+CONTEXT_SHARE = 0.5
+"""What a word counts that stands in headings or the row's table header, against one in the sentence itself."""
+COSINE_LOW, COSINE_HIGH = 0.1, 0.75
+MAX_CANDIDATES = 160
 MAX_SENTENCE_WORDS = 80
 
-_QUANTITY = re.compile(
-    r"\b(?:how (?:many|much|long|often|old|far|large|big|high|fast|hot|cold|heavy)|when|what (?:year|date|time|day|"
-    r"price|percentage|amount|number|rate)|wie (?:viele?|lange|oft|hoch|gro(?:ß|ss)|teuer)|wann|combien|quand|"
-    r"cu[aá]nt[oa]s?|cu[aá]ndo)\b",
-    re.IGNORECASE,
-)
-_PERSON = re.compile(r"\b(?:who|whom|whose|wer|wem|wen|qui|qui[eé]n)\b", re.IGNORECASE)
-_NAME = re.compile(r"\b[^\W\d_a-zß-ÿ][\w'’-]+\s+[^\W\d_a-zß-ÿ][\w'’-]+")
 _SEPARATOR = re.compile(r"^\|[\s:|-]+\|$")
+Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence or table row of a passage; ``text`` is how it is quoted."""
+    """A sentence or table row of a passage; ``text`` is how it is quoted, ``around`` what it stands under."""
 
     passage: int
-    position: int
     text: str
-    before: str
+    around: str
 
 
-async def best_sentences(
-    question: str, passages: Sequence[Passage], embedding: EmbeddingProvider | None, *, limit: int, max_words: int
-) -> list[Sentence]:
-    """At most ``limit`` sentences of together ``max_words`` words, best first."""
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A sentence and how well it answers, 0–1."""
+
+    sentence: Sentence
+    score: float
+
+
+async def rank(question: str, passages: Sequence[Passage], embedding: EmbeddingProvider | None) -> tuple[Scored, ...]:
+    """All sentences of the passages, best first."""
     found = [sentence for passage in passages for sentence in _sentences(passage)][:MAX_CANDIDATES]
     if not found:
-        return []
-    scores = _lexical(question, found, passages)
+        return ()
+    scores = WORDS * _words(question, found, passages) + KIND * _kind(question, found)
+    top = max((passage.score for passage in passages), default=0.0) or 1.0
+    by_number = {passage.number: passage.score / top for passage in passages}
+    scores = scores + PASSAGE * np.array([by_number[sentence.passage] for sentence in found])
     if embedding is not None:
-        texts = [f"{sentence.before} {sentence.text}".strip() for sentence in found]
-        vectors = await embedding.embed_batch(texts)
-        scores = scores + MEANING * np.clip(vectors @ await embedding.embed_text(question), 0, 1)
-    by_number = {passage.number: passage.score for passage in passages}
-    top = max(by_number.values(), default=0.0) or 1.0
-    scores = scores + np.array([PASSAGE * by_number[s.passage] / top + KIND * _fits(question, s.text) for s in found])
-    return _choose(found, scores, limit, max_words)
+        scores = scores + MEANING * await _meaning(question, found, embedding)
+    else:
+        scores = scores / (1 - MEANING)
+    order = np.argsort(-scores, kind="stable")
+    return tuple(Scored(found[index], float(scores[index])) for index in order)
+
+
+def choose(ranked: Sequence[Scored], *, min_score: float, near: float, limit: int, max_words: int) -> list[Sentence]:
+    """The best sentence if it reaches ``min_score``, and those that reach ``near`` times its score."""
+    if not ranked or ranked[0].score < min_score:
+        return []
+    chosen: list[Sentence] = []
+    words = 0
+    for item in ranked:
+        if item.score < near * ranked[0].score or len(chosen) == limit:
+            break
+        count = len(item.sentence.text.split())
+        if words + count > max_words or any(item.sentence.text == other.text for other in chosen):
+            continue
+        chosen.append(item.sentence)
+        words += count
+    return chosen
 
 
 def _sentences(passage: Passage) -> list[Sentence]:
     rows: list[Sentence] = []
     header: list[str] = []
-    before = ""
-    for position, (start, end) in enumerate(sentences.split(passage.text)):
+    heading = lead = ""
+    for start, end in sentences.split(passage.text):
         text = passage.text[start:end]
+        around = f"{passage.title} {heading} {lead}"
         if text.startswith("|"):
             cells = [cell.strip() for cell in text.strip("|").split("|")]
             if _SEPARATOR.match(text):
@@ -72,58 +95,42 @@ def _sentences(passage: Passage) -> list[Sentence]:
             if not header:
                 header = cells
                 continue
-            pairs = zip(header, cells, strict=False) if len(header) == len(cells) else (("", cell) for cell in cells)
-            text = "; ".join(f"{name}: {cell}" if name else cell for name, cell in pairs if cell)
-        else:
-            header = []
+            named = zip(header, cells, strict=False) if len(header) == len(cells) else (("", cell) for cell in cells)
+            text = "; ".join(f"{name}: {cell}" if name else cell for name, cell in named if cell)
+            rows.append(Sentence(passage.number, text, around))
+            continue
+        header = []
         if text.startswith("#"):
-            before = text.lstrip("# ")
+            heading, lead = text.lstrip("# "), ""
             continue
         text = " ".join(text.lstrip("-*• ").split())
         if text and len(text.split()) <= MAX_SENTENCE_WORDS:
-            rows.append(Sentence(passage.number, position, text, before))
-        before = text if len(text.split()) <= 12 and text.endswith(":") else before
+            rows.append(Sentence(passage.number, text, around))
+        lead = text if len(text.split()) <= 12 and text.endswith(":") else lead
     return rows
 
 
-def _lexical(question: str, found: Sequence[Sentence], passages: Sequence[Passage]) -> np.ndarray:
-    wanted = set(terms.terms(question, language.detect(question)))
+def _words(question: str, found: Sequence[Sentence], passages: Sequence[Passage]) -> Scores:
+    wanted = matching.content_terms(question, language.detect(question))
     codes = {passage.number: language.detect(passage.text) for passage in passages}
-    titles = {p.number: set(terms.terms(p.title, codes[p.number])) for p in passages}
-    bags = [set(terms.terms(s.text, codes[s.passage])) for s in found]
-    near = [set(terms.terms(s.before, codes[s.passage])) | titles[s.passage] for s in found]
-    frequency = Counter(term for bag in bags for term in bag)
-    weight = {term: math.log(1 + len(found) / (1 + frequency[term])) for term in wanted}
-    total = sum(weight.values()) or 1.0
-    return np.array(
-        [
-            LEXICAL
-            * sum(w * (1.0 if t in bag else CONTEXT_SHARE if t in around else 0.0) for t, w in weight.items())
-            / total
-            for bag, around in zip(bags, near, strict=True)
-        ]
-    )
+    bags = [frozenset(terms.terms(item.text, codes[item.passage])) for item in found]
+    around = [frozenset(terms.terms(item.around, codes[item.passage])) for item in found]
+    idf = matching.rarity(bag | near for bag, near in zip(bags, around, strict=True))
+    return np.array([_covered(wanted, bag, near, idf) for bag, near in zip(bags, around, strict=True)])
 
 
-def _fits(question: str, text: str) -> float:
-    """Whether the sentence has the kind of thing the question asks for."""
-    if _QUANTITY.search(question):
-        return 1.0 if any(c.isdigit() for c in text) else -1.0
-    if _PERSON.search(question):
-        return 1.0 if _NAME.search(text) else -0.5
-    return 0.0
+def _covered(wanted: frozenset[str], inside: frozenset[str], around: frozenset[str], idf: Mapping[str, float]) -> float:
+    alone = matching.coverage(wanted, inside, idf)
+    together = matching.coverage(wanted, inside | around, idf)
+    return alone + CONTEXT_SHARE * (together - alone)
 
 
-def _choose(found: Sequence[Sentence], scores: np.ndarray, limit: int, max_words: int) -> list[Sentence]:
-    chosen: list[Sentence] = []
-    words = 0
-    for index in np.argsort(-scores):
-        sentence = found[index]
-        count = len(sentence.text.split())
-        if words + count > max_words or any(sentence.text == other.text for other in chosen):
-            continue
-        chosen.append(sentence)
-        words += count
-        if len(chosen) == limit:
-            break
-    return chosen
+def _kind(question: str, found: Sequence[Sentence]) -> Scores:
+    kind = questions.answer_type(question)
+    return np.array([1.0 if questions.may_answer(item.text, kind) else -1.0 for item in found])
+
+
+async def _meaning(question: str, found: Sequence[Sentence], embedding: EmbeddingProvider) -> Scores:
+    vectors = await embedding.embed_batch([f"{item.around.strip()}\n{item.text}" for item in found])
+    cosines = np.asarray(vectors @ await embedding.embed_text(question), dtype=np.float64)
+    return np.clip((cosines - COSINE_LOW) / (COSINE_HIGH - COSINE_LOW), 0, 1)

@@ -1,0 +1,87 @@
+"""What kind of thing would answer a question, and does a sentence have one?"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+
+class AnswerType(StrEnum):
+    """What the answer is expected to be."""
+
+    NUMBER = "number"
+    DATE = "date"
+    PERSON = "person"
+    PLACE = "place"
+    OTHER = "other"
+
+
+_ASKS = (
+    (
+        AnswerType.DATE,
+        re.compile(
+            r"\b(?:when|what (?:year|date|day|month)|which (?:year|date|day|month)|since when|until when|deadline"
+            r"|wann|seit wann|bis wann|in welchem jahr|quand|cuándo|quando|wanneer|hvornår)\b|когда|什么时候|何时|いつ|متى",
+            re.I,
+        ),
+    ),
+    (
+        AnswerType.NUMBER,
+        re.compile(
+            r"\b(?:how (?:many|much|long|often|far|old|high|big|large|tall|fast|heavy)|what (?:percentage|percent|number|"
+            r"amount|price|cost|is the (?:price|cost|maximum|minimum|limit|budget|rate|fee|number|amount|size|voltage))"
+            r"|wie (?:viel|viele|hoch|lange|oft|weit|alt|groß|schwer|teuer)|combien|cuánt[oa]s?|quant[oiae]s?|hoeveel"
+            r"|hur många|hvor mange)\b|сколько|多少|几|いくつ|いくら|何(?:日|人|個|円|時間)|كم",
+            re.I,
+        ),
+    ),
+    (
+        AnswerType.PERSON,
+        re.compile(r"\b(?:who|whom|whose|wer|wen|wem|wessen|qui|quién|quiénes|chi|quem|wie is|vem|hvem)\b|кто|谁|誰|だれ|من هو", re.I),
+    ),
+    (
+        AnswerType.PLACE,
+        re.compile(
+            r"\b(?:where|which (?:city|country|building|room|office|town)|what (?:city|country|room)|wo|wohin|woher|où|"
+            r"dónde|dove|onde|waar|var|hvor)\b|где|哪里|どこ|أين",
+            re.I,
+        ),
+    ),
+)  # fmt: skip
+_NUMBER_WORDS = (
+    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|thousand|million|"
+    r"half|once|twice|daily|weekly|monthly|yearly|annually|eine?|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|zwölf|"
+    r"zwanzig|dreißig|hundert|tausend|täglich|wöchentlich|monatlich|jährlich"
+)
+_NUMBER = re.compile(rf"\d|\b(?:{_NUMBER_WORDS})\b|[一二三四五六七八九十百千万]", re.I)
+_DATE = re.compile(
+    r"\b(?:1[0-9]|20)\d\d\b|\b\d{1,2}[./]\d{1,2}[./]|\b\d{1,2}:\d\d\b|\b\d{1,2}(?:st|nd|rd|th)\b|\d年|\d月|"
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|januar|februar|märz|mai|juni|juli|oktober|dezember)[a-z]*\b|"
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:mon|diens|donners|frei|sams|sonn)tag\b|mittwoch|"
+    r"\b(?:day|week|month|quarter|year|century|tag|woche|monat|quartal|jahr|jahrhundert)",
+    re.I,
+)
+_NAME = re.compile(r"(?:\b[A-ZÄÖÜÉÁÓ][\w'’-]+\s+(?:(?:van|von|de|del|la|der|den|al|bin)\s+)?[A-ZÄÖÜÉÁÓ][\w'’-]+)")
+_CAPITAL = re.compile(r"(?<=[\w,;:|] )[A-ZÄÖÜÉÁÓ]\w+")
+_UNCASED = re.compile(r"[\u0590-\u0fff\u3040-\u9fff\uac00-\ud7af]")
+_NUMBER_UNITS = re.compile(r"\b(?:team|manager|head|director|officer|department|leiter\w*|abteilung|chef\w*)\b", re.I)
+
+
+def answer_type(question: str) -> AnswerType:
+    """What is asked for; ``OTHER`` when the wording does not say."""
+    return next((kind for kind, pattern in _ASKS if pattern.search(question)), AnswerType.OTHER)
+
+
+def may_answer(text: str, kind: AnswerType) -> bool:
+    """Whether the text has a thing of that kind; always true for ``OTHER``."""
+    match kind:
+        case AnswerType.NUMBER:
+            return bool(_NUMBER.search(text))
+        case AnswerType.DATE:
+            return bool(_DATE.search(text))
+        case AnswerType.PERSON:
+            return bool(_NAME.search(text) or _NUMBER_UNITS.search(text) or _UNCASED.search(text))
+        case AnswerType.PLACE:
+            return bool(_CAPITAL.search(text) or _UNCASED.search(text) or _NUMBER.search(text))
+        case AnswerType.OTHER:
+            return True
