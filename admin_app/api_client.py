@@ -30,11 +30,11 @@ class ApiClient:
             headers["Authorization"] = f"Bearer {token}"
         if forwarded_for:
             headers["X-Forwarded-For"] = forwarded_for
-        self._client = httpx.Client(base_url=base_url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
+        self._base_url, self._headers = base_url, headers
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+    def _connected(self) -> httpx.Client:
+        """A connection for one call: parts of a page run again by themselves, long after the page has ended."""
+        return httpx.Client(base_url=self._base_url, headers=self._headers, timeout=TIMEOUT_S, trust_env=False)
 
     def sign_in(self, email: str, password: str) -> str:
         """The access token.
@@ -70,13 +70,15 @@ class ApiClient:
     def health(self) -> Any:
         """The health report, also when it is bad."""
         try:
-            return self._client.get("/readyz").json()
+            with self._connected() as client:
+                return client.get("/readyz").json()
         except (httpx.HTTPError, ValueError) as error:
             raise ApiProblem("The gateway does not answer. Is it running?", 0) from error
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         try:
-            response = self._client.request(method, path, **arguments)
+            with self._connected() as client:
+                response = client.request(method, path, **arguments)
         except httpx.HTTPError as error:
             raise ApiProblem("The gateway does not answer. Is it running?", 0) from error
         if response.is_success:

@@ -31,14 +31,13 @@ def main() -> None:
             st.rerun()
         st.error(str(problem))
         st.button("Try again")
-    finally:
-        api.close()
 
 
 def _sign_in(api: ApiClient) -> None:
-    st.title("Knowledge Foundry")
-    st.caption("Administration")
-    with st.form("sign-in"):
+    _, middle, _ = st.columns([1, 2, 1])
+    middle.title("Knowledge Foundry")
+    middle.caption("Administration")
+    with middle.form("sign-in"):
         email = st.text_input("E-mail", autocomplete="username")
         password = st.text_input("Password", type="password", autocomplete="current-password")
         if not st.form_submit_button("Sign in", type="primary"):
@@ -61,7 +60,7 @@ def _pages(api: ApiClient) -> None:
     me = api.get("/api/v1/auth/me")
     with st.sidebar:
         st.subheader(me["organization_name"])
-        st.caption(f"{me['email']} · {me['role']}")
+        st.text(f"{me['email']}\n{me['role']}")
         if st.button("Sign out"):
             api.post("/api/v1/auth/logout")
             st.session_state.pop("token", None)

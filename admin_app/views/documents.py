@@ -30,6 +30,7 @@ def show(api: ApiClient) -> None:
         [_row(item) for item in page["items"]],
         hide_index=True,
         width="stretch",
+        height=min(600, 35 * (len(page["items"]) + 1) + 3),
         on_select="rerun",
         selection_mode="single-row",
     )

@@ -28,4 +28,5 @@ def show(api: ApiClient) -> None:
         ],
         hide_index=True,
         width="stretch",
+        height=35 * (len(report["items"]) + 1) + 3,
     )

@@ -37,10 +37,7 @@ def admin(data_dir: Path, settings: Settings) -> Child:
     options = {
         "server.address": settings.admin.host,
         "server.port": str(settings.admin.port),
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-        "client.toolbarMode": "minimal",
+        "server.maxUploadSize": str(settings.ingestion.max_file_size_mb),
     }
     script = str(_ROOT / "admin_app" / "main.py")
     arguments = ("-m", "streamlit", "run", script, *(f"--{key}={value}" for key, value in options.items()))

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ ARGUMENTS = (
     "--disable-sync",
 )
 STARTS_WITHIN_S = 60
+ADMIN = Path(__file__).resolve().parents[2] / "admin_app" / "main.py"
 
 
 @dataclass
@@ -109,12 +110,28 @@ async def start_site(environment: dict[str, str], browser: Browser, tmp_path: Pa
             environ = {**environment, "FOUNDRY__chat__port": str(port), **settings}
             await _first_person(environ)
             for module in ("chat_app.asgi", "jobs.worker"):
-                await stack.enter_async_context(_process(module, environ, tmp_path))
+                await stack.enter_async_context(_process((module,), environ, tmp_path))
             site = Site(f"http://127.0.0.1:{port}", browser, tmp_path)
-            await _until_ready(site.url, tmp_path)
+            await _until_answers(f"{site.url}/readyz", tmp_path / "chat_app.asgi.log")
             return site
 
         yield start  # type: ignore[misc]  # a coroutine function is what is awaited
+
+
+@pytest.fixture
+async def start_admin(tmp_path: Path) -> AsyncIterator[Callable[[Site], Awaitable[str]]]:
+    """Starts the admin app beside a site; it gets the gateway's address and nothing else. Returns its own."""
+    async with AsyncExitStack() as stack:
+
+        async def start(site: Site) -> str:
+            port = _free_port()
+            options = ("streamlit", "run", str(ADMIN), f"--server.port={port}", "--server.address=127.0.0.1")
+            await stack.enter_async_context(_process(options, {"FOUNDRY_API_URL": site.url}, tmp_path))
+            address = f"http://127.0.0.1:{port}"
+            await _until_answers(f"{address}/_stcore/health", tmp_path / "streamlit.log")
+            return address
+
+        yield start
 
 
 async def _first_person(environ: dict[str, str]) -> None:
@@ -131,10 +148,10 @@ async def _first_person(environ: dict[str, str]) -> None:
 
 
 @asynccontextmanager
-async def _process(module: str, environ: dict[str, str], folder: Path) -> AsyncIterator[None]:
-    with (folder / f"{module}.log").open("wb") as log:
+async def _process(arguments: tuple[str, ...], environ: dict[str, str], folder: Path) -> AsyncIterator[None]:
+    with (folder / f"{arguments[0]}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, env={**os.environ, **environ}, stdout=log, stderr=log
+            sys.executable, "-P", "-m", *arguments, env={**os.environ, **environ}, stdout=log, stderr=log
         )
     try:
         yield
@@ -144,16 +161,16 @@ async def _process(module: str, environ: dict[str, str], folder: Path) -> AsyncI
         await asyncio.wait_for(process.wait(), 30)
 
 
-async def _until_ready(url: str, folder: Path) -> None:
+async def _until_answers(url: str, log: Path) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         for _ in range(STARTS_WITHIN_S * 10):
             try:
-                if (await client.get(f"{url}/readyz")).status_code == 200:
+                if (await client.get(url)).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
             await asyncio.sleep(0.1)
-    raise AssertionError((folder / "chat_app.asgi.log").read_text(encoding="utf-8")[-4000:])
+    raise AssertionError(await asyncio.to_thread(log.read_text, encoding="utf-8"))
 
 
 def _free_port() -> int:

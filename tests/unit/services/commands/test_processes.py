@@ -21,7 +21,7 @@ def test_the_admin_app_knows_the_gateway_and_no_secret(tmp_path: Path, monkeypat
     assert "hush" not in child.environment.values()
     assert child.environment["FOUNDRY_API_URL"] == "http://127.0.0.1:8010"
     assert child.environment["LANG"] == "C.UTF-8"
-    assert {"--server.port=8511", "--server.headless=true", "--browser.gatherUsageStats=false"} <= set(child.command)
+    assert {"--server.port=8511", "--server.maxUploadSize=50"} <= set(child.command)
 
 
 def test_worker_and_chat_get_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
