@@ -25,16 +25,6 @@ The pump P-400 needs service every 2,000 operating hours. Its filter costs 48 EU
 """
 
 
-async def test_the_application_role_is_bound_by_policies(services: Services) -> None:
-    async with services.database.transaction(None) as session:
-        row = (
-            await session.execute(
-                text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
-            )
-        ).one()
-    assert tuple(row) == ("foundry_app", False, False)
-
-
 async def test_a_question_is_answered_with_the_exact_passage(department: Department, worker: Worker) -> None:
     receipt = await department.read(worker, "handbook.md", HANDBOOK)
     assert (receipt.status, receipt.stage, receipt.progress) == (TaskStatus.COMPLETED, IngestionStage.READY, 100)
