@@ -53,6 +53,8 @@ _BINARY = (
     (b"7z\xbc\xaf", "a compressed archive", "archive"),
     (b"{\\rtf", "a rich text file", "unsupported_type"),
 )
+FAILURE_CODES = frozenset(code for _, _, code in _BINARY)
+"""Codes that go with a kind of file; the others stand where they are raised."""
 HEAD = 4096
 ACCEPTED = "PDF, Word, PowerPoint, Excel, HTML, e-mail (eml), Markdown, CSV and plain text are read."
 

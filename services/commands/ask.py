@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 import typer
 
 from services import first_run
 from services.bootstrap import open_services
-from services.commands import answers
+from services.commands import answers, first_account
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
 
@@ -29,7 +30,10 @@ def ask(
 
 
 async def _ask(question: str, email: str | None, data_dir: DataDir, quiet: bool) -> answers.ReadAnswer:
-    async with any_stack(data_dir, say=say), open_services() as services:
+    async with any_stack(data_dir, say=say) as stack, AsyncExitStack() as exits:
+        if not stack.running:
+            await first_account.ensure(stack)
+        services = await exits.enter_async_context(open_services())
         principal = await first_run.local_principal(services, email)
         run_ = await services.answering.ask(principal, question)
         return await answers.read(run_.events(), None if quiet else _write)

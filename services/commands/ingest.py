@@ -15,7 +15,7 @@ from core.identity import Principal
 from services import first_run
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
-from services.commands import processes
+from services.commands import first_account, processes
 from services.commands.ask import AsUser
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
@@ -56,6 +56,7 @@ async def _ingest(files: list[Path], email: str | None, data_dir: Path | None) -
     async with AsyncExitStack() as exits:
         stack = await exits.enter_async_context(any_stack(data_dir, say=say))
         if not stack.running:
+            await first_account.ensure(stack)
             supervisor = await exits.enter_async_context(Supervisor(say))
             await supervisor.start(processes.worker(stack.data_dir))
         services = await exits.enter_async_context(open_services())

@@ -15,24 +15,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from config.loader import IGNORE_MODEL_KEYS
 from config.models import Settings
 from core.errors import KnowledgeFoundryError
+from plugins.manifest import KINDS, models_leaving
 from services import first_run
-from services.commands import answers, processes
+from services.commands import answers, first_account, processes
 from services.commands.gateway import Gateway
 from services.commands.stack import Stack, data_folder, own_stack
 from services.commands.terminal import DataDir, Interrupted, run, say
 from services.embedded.preflight import free_port, require_port
-from services.embedded.secret_files import write_owner_only
 from services.embedded.supervisor import Supervisor
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SIGN_IN_FILE = "first-sign-in.txt"
 _INDEX_WITHIN_S = 600.0
 
 
@@ -107,7 +105,7 @@ async def _bring_up(wishes: Wishes) -> None:
                 if wishes.question:
                     await _answer_one_question(gateway)
             if account is not None:
-                _show_account(account, stack)
+                first_account.show(account, stack)
             _show_addresses(stack.settings, time.monotonic() - started)
             if wishes.demo:
                 return
@@ -124,10 +122,8 @@ def _check_ports(settings: Settings) -> None:
 
 def _say_where_passages_go(settings: Settings) -> None:
     """Whoever reads this must know before the first question whether text leaves the machine."""
-    for entry in settings.plugins.llm:
-        host = urlsplit(str(entry.config.get("base_url", ""))).hostname or ""
-        if entry.enabled and host and host not in ("localhost", "127.0.0.1", "::1"):
-            say(f"The language model {entry.name} is used: questions and passages leave this machine, to {host}.")
+    for name, host in models_leaving({kind: settings.plugins.of(kind) for kind in KINDS}):
+        say(f"The model {name} is used: questions and passages leave this machine, to {host}.")
 
 
 async def _start_processes(supervisor: Supervisor, stack: Stack) -> None:
@@ -169,15 +165,6 @@ def _sample_question() -> str:
     """The question that a newcomer sees answered; empty when there is none."""
     path = EXAMPLES / "first-question.txt"
     return path.read_text(encoding="utf-8").strip() if path.exists() else ""
-
-
-def _show_account(account: first_run.FirstAccount, stack: Stack) -> None:
-    """Print the password, this once, and keep it in a file that only the owner can read."""
-    link = f"{stack.settings.chat.url}/login/link/{account.link_token}"
-    text = f"Administrator: {account.email}\nPassword:      {account.password}\nSign in once:  {link}\n"
-    path = stack.data_dir / SIGN_IN_FILE
-    write_owner_only(path, text)
-    typer.echo(f"{text}(shown this once; kept in {path}, delete it after changing the password)\n")
 
 
 def _show_addresses(settings: Settings, took_s: float) -> None:

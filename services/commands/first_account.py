@@ -1,0 +1,27 @@
+"""Who can sign in on a fresh data folder? The administrator that the first command made."""
+
+from __future__ import annotations
+
+import typer
+
+from services import first_run
+from services.commands.stack import Stack
+from services.embedded.secret_files import write_owner_only
+
+SIGN_IN_FILE = "first-sign-in.txt"
+
+
+async def ensure(stack: Stack) -> None:
+    """Make the first administrator where nobody is yet, and keep the password in a file only the owner can read."""
+    account = await first_run.ensure_first_account(stack.settings)
+    if account is not None:
+        show(account, stack)
+
+
+def show(account: first_run.FirstAccount, stack: Stack) -> None:
+    """Print the password, this once, and keep it."""
+    link = f"{stack.settings.chat.url}/login/link/{account.link_token}"
+    text = f"Administrator: {account.email}\nPassword:      {account.password}\nSign in once:  {link}\n"
+    path = stack.data_dir / SIGN_IN_FILE
+    write_owner_only(path, text)
+    typer.echo(f"{text}(shown this once; kept in {path}, delete it after changing the password)\n", err=True)

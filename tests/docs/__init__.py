@@ -1,0 +1,1 @@
+"""Do the guides say what the code does?"""
