@@ -27,6 +27,9 @@ from services.lexical import LexicalIndex, WeighedQuery
 
 log = structlog.get_logger(__name__)
 
+KNOWN_CHARACTERS, UNKNOWN_CHARACTERS = 3.0, 1.3
+"""Characters of a question to a token: words a model was trained on are few long tokens, others fall into letters."""
+LEAST_DENSE_SHARE = 0.05
 DEPTH = 100
 MAX_DEPTH = 1600
 
@@ -123,7 +126,7 @@ class HybridRetriever:
         depth = max(DEPTH, 2 * limit)
         while True:
             hits = await self._hits(dense, weighed.vector, depth, filters, mode)
-            candidates = await self._join(hits, principal, mode)
+            candidates = await self._join(hits, principal, mode, self._weight(question, mode))
             if len(candidates) >= limit or len(hits) < depth or depth >= MAX_DEPTH:
                 return candidates[:limit]
             depth *= 4
@@ -139,8 +142,24 @@ class HybridRetriever:
             return [hit for hit in hits if hit.sparse_score]
         return hits
 
-    async def _join(self, hits: Sequence[HybridHit], principal: Principal, mode: SearchMode) -> list[Candidate]:
-        weight = {SearchMode.HYBRID: self._dense_weight, SearchMode.DENSE: 1.0, SearchMode.BM25: 0.0}[mode]
+    def _weight(self, question: str, mode: SearchMode) -> float:
+        """Share of the dense side: as configured, less where the embedding model does not know the language."""
+        if mode is not SearchMode.HYBRID:
+            return 1.0 if mode is SearchMode.DENSE else 0.0
+        return self._dense_weight * max(LEAST_DENSE_SHARE, self._familiarity(question))
+
+    def _familiarity(self, question: str) -> float:
+        """How well the embedding model knows the words of a question, 0–1, by the size of its tokens."""
+        tokens = len(self._embedding.token_spans(question))
+        characters = sum(not character.isspace() for character in question)
+        if not tokens:
+            return 1.0
+        share = (characters / tokens - UNKNOWN_CHARACTERS) / (KNOWN_CHARACTERS - UNKNOWN_CHARACTERS)
+        return min(max(share, 0.0), 1.0)
+
+    async def _join(
+        self, hits: Sequence[HybridHit], principal: Principal, mode: SearchMode, weight: float
+    ) -> list[Candidate]:
         method = self._fusion if mode is SearchMode.HYBRID else "convex"
         async with self._database.transaction(principal.organization_id) as session:
             chunks = await DocumentRepository(session).active_chunks(principal, {hit.id for hit in hits})

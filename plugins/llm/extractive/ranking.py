@@ -83,13 +83,15 @@ def choose(ranked: Sequence[Scored], *, min_score: float, near: float, limit: in
 
 def _sentences(passage: Passage) -> list[Sentence]:
     rows: list[Sentence] = []
-    header: list[str] = []
+    title, _, above = passage.title.partition("\n")
+    # A passage that continues a table is given the header of its beginning.
+    header = _cells(above) if above.startswith("|") else []
     heading = lead = ""
     for start, end in sentences.split(passage.text):
         text = passage.text[start:end]
-        around = f"{passage.title} {heading} {lead}"
+        around = f"{title} {heading} {lead}"
         if text.startswith("|"):
-            cells = [cell.strip() for cell in text.strip("|").split("|")]
+            cells = _cells(text)
             if _SEPARATOR.match(text):
                 continue
             if not header:
@@ -97,7 +99,7 @@ def _sentences(passage: Passage) -> list[Sentence]:
                 continue
             named = zip(header, cells, strict=False) if len(header) == len(cells) else (("", cell) for cell in cells)
             text = "; ".join(f"{name}: {cell}" if name else cell for name, cell in named if cell)
-            rows.append(Sentence(passage.number, text, around))
+            rows.append(Sentence(passage.number, text, f"{around} {' '.join(header)}"))
             continue
         header = []
         if text.startswith("#"):
@@ -108,6 +110,10 @@ def _sentences(passage: Passage) -> list[Sentence]:
             rows.append(Sentence(passage.number, text, around))
         lead = text if len(text.split()) <= 12 and text.endswith(":") else lead
     return rows
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split("|")]
 
 
 def _words(question: str, found: Sequence[Sentence], passages: Sequence[Passage]) -> Scores:

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import NotFoundError
 from core.types import Box
-from plugins.parser.pdf.text_map import read
+from plugins.parser.pdf.text_map import OURS, read
 
 HIGHLIGHT = (255, 224, 92)
 PADDING = 1.5
@@ -92,6 +92,8 @@ def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
     """(first index, count) of unbroken runs."""
     start = previous = None
     for position in positions:
+        if position == OURS:
+            continue
         if previous is not None and position == previous + 1:
             previous = position
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,25 +109,29 @@ def _blocks(textpage: Any, page: PageText) -> tuple[Block, ...]:
     """Headings by size, and the text between them."""
     import pypdfium2.raw as pdfium
 
-    lines = _lines(page.text)
-    if not lines:
-        return ()
+    lines = [line for line in _lines(page.text) if not _within(line, page.tables)]
     sizes = [round(pdfium.FPDFText_GetFontSize(textpage, page.positions[start]), 1) for start, _ in lines]
     weight: Counter[float] = Counter()
     for (start, end), size in zip(lines, sizes, strict=True):
         weight[size] += end - start
-    body = weight.most_common(1)[0][0]
+    body = weight.most_common(1)[0][0] if weight else 0.0
     larger = sorted({size for size in sizes if size >= body * HEADING_RATIO}, reverse=True)
     blocks: list[Block] = []
     for (start, end), size in zip(lines, sizes, strict=True):
         heading = size in larger and end - start <= HEADING_CHARACTERS
         kind = BlockKind.HEADING if heading else BlockKind.TEXT
         level = min(larger.index(size) + 1, 6) if heading else 0
-        if blocks and blocks[-1].kind is kind and blocks[-1].level == level:
+        joined = blocks and blocks[-1].kind is kind and blocks[-1].level == level
+        if joined and not any(blocks[-1].end <= first < start for first, _ in page.tables):
             blocks[-1] = Block(kind, blocks[-1].start, end, level)
         else:
             blocks.append(Block(kind, start, end, level))
-    return tuple(blocks)
+    blocks += [Block(BlockKind.TABLE, start, end) for start, end in page.tables]
+    return tuple(sorted(blocks, key=lambda block: block.start))
+
+
+def _within(line: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= line[0] < end for start, end in spans)
 
 
 def _lines(text: str) -> list[tuple[int, int]]:
