@@ -19,6 +19,14 @@ API_URL = "FOUNDRY_API_URL"
 """Environment variable that tells the admin app where the gateway is."""
 
 
+_OF_EVERY_CHILD = {
+    "DO_NOT_TRACK": "1",
+    "PYTHONUNBUFFERED": "1",
+    # Each thread of glibc's own heap keeps what it once needed; two heaps are enough and save a third of the memory.
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
 def worker(data_dir: Path) -> Child:
     """The process that reads documents."""
     return _child("worker", ("-m", "jobs.worker"), data_dir, os.environ)
@@ -50,7 +58,7 @@ def _child(name: str, arguments: tuple[str, ...], data_dir: Path, environment: M
         # -P: a file called config.py in the folder where somebody stands must not be taken for ours.
         command=(sys.executable, "-P", *arguments),
         log_file=data_dir / "logs" / f"{name}.log",
-        environment={**environment, "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"},
+        environment={**environment, **_OF_EVERY_CHILD},
     )
 
 
