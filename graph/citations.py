@@ -13,7 +13,9 @@ from core.events import Citation
 from core.types import Candidate
 from graph import grounding
 
-MARKER = re.compile(r"\s?[\[【]\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*[\]】]")
+_GAP = r"[^\S\n]*"
+MARKER = re.compile(rf"[^\S\n]?[\[【]{_GAP}(\d{{1,3}}(?:{_GAP}[,;]{_GAP}\d{{1,3}})*){_GAP}[\]】]")
+"""Within one line, as sentences end with lines."""
 
 
 def plain(sentence: str) -> str:
@@ -39,26 +41,36 @@ class CitationBook:
 
     def passages(self, sentence: str) -> list[str]:
         """Texts of the sources a sentence cites, with the headings they stand under."""
-        chunks = [self._evidence[n - 1].chunk for n in cited_numbers(sentence) if self._known(n)]
+        chunks = [self._evidence[n - 1].chunk for n in cited_numbers(self.known_only(sentence))]
         return [f"{chunk.context}\n{chunk.content}" for chunk in chunks]
 
     def rewrite(self, sentence: str) -> tuple[str, tuple[int, ...], list[Citation]]:
         """The sentence with the reader's numbers, these numbers, and the citations used for the first time."""
+        sentence = self.known_only(sentence)
         new: list[Citation] = []
         used: list[int] = []
         for number in cited_numbers(sentence):
-            if not self._known(number):
-                continue
             if number not in self._numbers:
                 self._numbers[number] = len(self._numbers) + 1
                 new.append(_citation(self._evidence[number - 1], self._numbers[number], plain(sentence)))
             used.append(self._numbers[number])
 
         def replace(match: re.Match[str]) -> str:
-            known = [int(n) for n in re.findall(r"\d+", match.group(1)) if self._known(int(n))]
-            return " " + "".join(f"[{self._numbers[n]}]" for n in dict.fromkeys(known)) if known else ""
+            return " " + "".join(f"[{self._numbers[n]}]" for n in cited_numbers(match.group()))
 
         return MARKER.sub(replace, sentence), tuple(used), new
+
+    def known_only(self, sentence: str) -> str:
+        """The sentence without the numbers that no source has."""
+
+        def replace(match: re.Match[str]) -> str:
+            known = [n for n in cited_numbers(match.group()) if self._known(n)]
+            return f" [{','.join(map(str, known))}]" if known else ""
+
+        # What is left around a dropped marker may read as a marker: [[9]1].
+        while (cleaned := MARKER.sub(replace, sentence)) != sentence:
+            sentence = cleaned
+        return sentence
 
     def _known(self, number: int) -> bool:
         return 1 <= number <= len(self._evidence)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import islice
 
 from core.events import CitationEvent, SentenceEvent, TokenEvent
 from core.text import sentences
@@ -10,6 +12,9 @@ from core.types import Candidate
 from graph import grounding
 from graph.citations import CitationBook, plain
 from graph.context import Emit
+
+_UNDECIDED = re.compile(r"\s*[,;]?\s*(?:[\[【][\s\d,;]*)?")
+"""What may still become a marker of the sentence before."""
 
 
 class SentenceReleaser:
@@ -20,7 +25,6 @@ class SentenceReleaser:
         self._emit = emit
         self._pending = ""
         self.text = ""
-        self.fed = False
 
     @property
     def cited(self) -> int:
@@ -29,31 +33,25 @@ class SentenceReleaser:
 
     async def feed(self, piece: str) -> None:
         """Add text; sentences that are surely over are released."""
-        self.fed = True
         self._pending += piece
-        spans = sentences.split(self._pending)
-        # The last sentence may go on, and markers may follow the one before it.
-        for _, end in spans[:-1]:
-            following = self._pending[end:].lstrip()
-            if not following or following[0] in "[【":
-                break
+        while len(begun := list(islice(sentences.spans(self._pending), 2))) > 1:
+            end = begun[0][1]
+            if _UNDECIDED.fullmatch(self._pending, end):
+                return
             await self._release(end)
-            return await self.feed("")
-        return None
 
     async def finish(self) -> None:
         """Release what is left."""
-        while spans := sentences.split(self._pending):
-            end = spans[0][1]
-            rest = self._pending[end:]
-            if rest.lstrip()[:1] in ("[", "【") and len(spans) > 1:
-                end = spans[1][1]
-            await self._release(end)
+        while first := next(sentences.spans(self._pending), None):
+            await self._release(first[1])
 
     async def _release(self, end: int) -> None:
         raw, self._pending = self._pending[:end], self._pending[end:]
         passages = self._book.passages(raw)
         shown, numbers, citations = self._book.rewrite(raw)
+        shown = shown.rstrip()
+        if not shown:
+            return
         result = grounding.check(plain(raw), passages)
         for citation in citations:
             await self._emit(CitationEvent(citation=citation))

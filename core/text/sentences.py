@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-_MARKERS = r"(?:[,;]?\s?\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\])"
+_NUMBERS = r"[^\S\n]*\d{1,3}(?:[^\S\n]*[,;][^\S\n]*\d{1,3})*[^\S\n]*"
+_MARKERS = rf"(?:[,;]?\s?[\[【]{_NUMBERS}[\]】])"
 """Citation markers belong to the sentence they follow."""
-_BREAK = re.compile(rf"(?<=[.!?…])(?P<tail>[\"'”’»)\]]*{_MARKERS}*)\s+|(?<=[。！？])(?P<cjk>[”」』）]*{_MARKERS}*)|\n+")
+_CLOSERS = r"[\"'”’»)\]]*"
+_BREAK = re.compile(
+    rf"(?<=[.!?…])(?:(?P<cited>{_CLOSERS}{_MARKERS}+)\s*|(?P<tail>{_CLOSERS})\s+)"
+    rf"|(?<=[。！？])(?P<cjk>[”」』）]*{_MARKERS}*)|\n+"
+)
 _ENDS_IN_MARKER = re.compile(rf"{_MARKERS}$")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:e\.g|i\.e|z\.\s?B|d\.\s?h|u\.\s?a|bzw|ca|vgl|Nr|Abs|Art|Dr|Mr|Mrs|Ms|Prof|St|No|Fig|Eq|Sec|vs|etc|al|"
-    r"approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|[A-Z])\.$"
+    r"approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|[A-Za-z])\.$"
 )
 _NUMBERED = re.compile(r"^\s*(?:\d{1,3}|[a-zA-Z])[.)]$")
 
@@ -20,20 +26,24 @@ def split(text: str) -> list[tuple[int, int]]:
 
     Lines are kept apart (list items, table rows) unless a line plainly runs on into the next one.
     """
-    spans: list[tuple[int, int]] = []
+    return list(spans(text))
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """The same one by one, for callers that need only the first."""
     start = 0
     for match in _BREAK.finditer(text):
-        tail = match["tail"] if match["tail"] is not None else match["cjk"] or ""
+        latin = match["cited"] or match["tail"]
+        tail = latin or match["cjk"] or ""
         end = match.start() + len(tail)
         if "\n" in match.group():
             if _runs_on(text, start, end, match.end()):
                 continue
-        elif match["tail"] is not None and _not_an_end(text[start : match.start()]):
+        elif latin is not None and _not_an_end(text[start : match.start()]):
             continue
-        _add(spans, text, start, end)
+        yield from _visible(text, start, end)
         start = match.end()
-    _add(spans, text, start, len(text))
-    return spans
+    yield from _visible(text, start, len(text))
 
 
 def _not_an_end(sentence: str) -> bool:
@@ -52,9 +62,9 @@ def _runs_on(text: str, start: int, end: int, following: int) -> bool:
     return not ended and not bullet and wrapped and end > start
 
 
-def _add(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
+def _visible(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     piece = text[start:end]
     stripped = piece.strip()
     if stripped:
         first = start + len(piece) - len(piece.lstrip())
-        spans.append((first, first + len(stripped)))
+        yield first, first + len(stripped)

@@ -26,19 +26,25 @@ _STEMMERS = {
     "pt": "portuguese", "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish",
 }  # fmt: skip
 
-_WORD = re.compile(r"[^\W_]+(?:[-./][^\W_]+)*(?:'[^\W_]+)?")
-_PART = re.compile(r"[^\W_]+")
+# Python's \w leaves out the marks that Arabic, Hebrew and the scripts of India write inside words.
+_LETTERS = (
+    r"[\w\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff]+"
+)
+_WORD = re.compile(rf"{_LETTERS}(?:[-./]{_LETTERS})*(?:'{_LETTERS})?")
+_PART = re.compile(_LETTERS)
 _UNSPACED = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff\uac00-\ud7af"
     r"\U00020000-\U0002fa1f]+"
 )
+_MEANINGFUL = 3
+"""Letters beside an apostrophe from which on they are a word of their own."""
 _ARABIC_MARKS = re.compile(r"[\u064b-\u065f\u0670\u0640]")
 _ARABIC_FOLD = str.maketrans("أإآىة", "اااية")
 
 
 def terms(text: str, language: str) -> list[str]:
     """Terms in the order of the text, with repeats."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("_", " ")
     found: list[str] = []
     position = 0
     for run in _UNSPACED.finditer(folded):
@@ -62,17 +68,23 @@ def _hashed(term: str) -> int:
 def _spaced(text: str, language: str, found: list[str]) -> None:
     stop = GRAMMAR.get(language, GRAMMAR["en"] if language == UNDETERMINED else frozenset())
     for match in _WORD.finditer(text):
-        word = match.group()
-        if word in stop:
-            continue
-        if "'" in word:
-            word = word.split("'", 1)[0]
-        if any(sign in word for sign in "-./"):
-            if any(c.isdigit() for c in word):
-                found.append(word)
-            found.extend(_stem(part, language) for part in _PART.findall(word) if part not in stop)
-        elif word:
-            found.append(_stem(word, language))
+        for word in _without_elision(match.group()):
+            if word in stop:
+                continue
+            if any(sign in word for sign in "-./"):
+                if any(c.isdigit() for c in word):
+                    found.append(word)
+                found.extend(_stem(part, language) for part in _PART.findall(word) if part not in stop)
+            else:
+                found.append(_stem(word, language))
+
+
+def _without_elision(word: str) -> tuple[str, ...]:
+    """What carries the meaning around an apostrophe: ``eau`` of l'eau, ``company`` of company's."""
+    if "'" not in word:
+        return (word,)
+    halves = word.split("'", 1)
+    return tuple(half for half in halves if len(half) >= _MEANINGFUL) or (halves[0],)
 
 
 def _unspaced(run: str, found: list[str]) -> None:

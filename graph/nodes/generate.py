@@ -75,24 +75,24 @@ async def _write(
     """Stream an answer into the releaser; True when the model said that there is none."""
     started = time.perf_counter()
     first: float | None = None
-    head = ""
+    head, held = "", True
     async with _stream(llm, _request(state, context)) as stream:
         async for piece in stream:
             if first is None:
                 first = (time.perf_counter() - started) * 1000
-            if head is not None and len(head) < len(NO_ANSWER):
+            if held:
                 # Hold back until it is clear that this is no refusal.
                 head += piece
-                if NO_ANSWER.startswith(head.strip()[: len(NO_ANSWER)]) and len(head.strip()) < len(NO_ANSWER):
-                    continue
-                if head.strip().startswith(NO_ANSWER):
+                said = head.strip()
+                if said.startswith(NO_ANSWER):
                     break
-                piece = head
-                head = head.ljust(len(NO_ANSWER))
+                if NO_ANSWER.startswith(said):
+                    continue
+                held, piece = False, head
             await releaser.feed(piece)
         refused = head.strip().startswith(NO_ANSWER)
         if not refused:
-            if not releaser.fed and head.strip():
+            if held:
                 await releaser.feed(head)
             await releaser.finish()
     await context.emit(_usage(stream.response, name, first, started, len(state["evidence"])))

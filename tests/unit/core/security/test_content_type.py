@@ -1,0 +1,125 @@
+"""What is a file really, whatever its name says?"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from docx import Document as WordDocument
+from openpyxl import Workbook
+from pptx import Presentation
+
+from core.errors import DocumentError
+from core.security.content_type import DOCX, PPTX, SUFFIXES, XLSX, detect
+from tests.fixtures.documents import pdf_pages
+
+
+def saved(document: object) -> bytes:
+    buffer = io.BytesIO()
+    document.save(buffer)  # type: ignore[attr-defined]  # the three libraries share this method
+    return buffer.getvalue()
+
+
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def detected(folder: Path, content: bytes, filename: str) -> str:
+    path = folder / "stored"
+    path.write_bytes(content)
+    return detect(path, filename)
+
+
+def refused(folder: Path, content: bytes, filename: str) -> str:
+    with pytest.raises(DocumentError) as caught:
+        detected(folder, content, filename)
+    assert caught.value.message.endswith(".")
+    assert caught.value.next_step.endswith(".")
+    return caught.value.failure_code
+
+
+@pytest.mark.parametrize("filename", ["report.pdf", "report.txt", "report"])
+def test_a_pdf_is_one_whatever_its_name(tmp_path: Path, filename: str) -> None:
+    assert detected(tmp_path, pdf_pages([["Text"]]), filename) == "application/pdf"
+
+
+def test_a_pdf_may_begin_with_a_little_rubbish(tmp_path: Path) -> None:
+    assert detected(tmp_path, b"\r\n\r\n" + pdf_pages([["Text"]]), "a.pdf") == "application/pdf"
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [(lambda: WordDocument(), DOCX), (lambda: Presentation(), PPTX), (lambda: Workbook(), XLSX)],
+)
+@pytest.mark.parametrize("filename", ["right", "wrong.txt", "wrong.docx"])
+def test_office_files_are_told_apart_by_what_is_in_them(
+    tmp_path: Path, make: object, expected: str, filename: str
+) -> None:
+    assert callable(make)
+    assert detected(tmp_path, saved(make()), filename) == expected
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        ("a.md", "text/markdown"), ("a.CSV", "text/csv"), ("a.tsv", "text/tab-separated-values"),
+        ("a.json", "application/json"), ("a.yml", "application/yaml"), ("a.eml", "message/rfc822"),
+        ("a.py", "text/x-code"), ("a.htm", "text/html"), ("a.log", "text/plain"), ("a", "text/plain"),
+        ("a.unheard", "text/plain"),
+    ],
+)  # fmt: skip
+def test_kinds_of_text_are_told_apart_by_name(tmp_path: Path, filename: str, expected: str) -> None:
+    found = detected(tmp_path, b"some words, and more of them", filename)
+    assert found == expected
+    assert found in SUFFIXES
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"  <!DOCTYPE html><html></html>", "text/html"),
+        (b"<HTML><body>x</body></HTML>", "text/html"),
+        (b'{"a": [1, 2]}', "application/json"),
+        (b"[1, 2]", "application/json"),
+        (b"[brackets] are no JSON", "text/plain"),
+        (b"{broken", "text/plain"),
+    ],
+)
+def test_text_without_a_known_name_is_looked_at(tmp_path: Path, content: bytes, expected: str) -> None:
+    assert detected(tmp_path, content, "unnamed") == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_text_is_text_in_every_usual_encoding(tmp_path: Path, encoding: str) -> None:
+    assert detected(tmp_path, "Über die Wärmepumpe\n".encode(encoding), "a.txt") == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("content", "filename", "code"),
+    [
+        (b"", "a.txt", "empty"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.doc", "encrypted_or_old"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "a.md", "picture"),
+        (b"\xff\xd8\xff\xe0" + bytes(50), "a.pdf", "picture"),
+        (b"MZ\x90\x00" + bytes(50), "a.txt", "unsupported_type"),
+        (b"\x7fELF" + bytes(50), "a", "unsupported_type"),
+        (b"\x1f\x8b\x08" + bytes(50), "a.gz", "archive"),
+        (b"{\\rtf1 hello}", "a.rtf", "unsupported_type"),
+        (bytes(range(256)) * 4, "a.txt", "unsupported_type"),
+        (b"words" + bytes(3) + b"words", "a.txt", "unsupported_type"),
+        (b"plain words", "a.pdf", "mislabelled"),
+        (b"plain words", "a.DOCX", "mislabelled"),
+        (zipped(readme=b"hello"), "a.zip", "archive"),
+        (zipped(**{"[Content_Types].xml": b"<x/>", "other/part.xml": b""}), "a.docx", "archive"),
+        (saved(WordDocument())[:2000], "a.docx", "corrupt"),
+        (b"PK\x03\x04" + bytes(100), "a.xlsx", "corrupt"),
+    ],
+)  # fmt: skip
+def test_what_nobody_reads_is_refused_with_a_reason(tmp_path: Path, content: bytes, filename: str, code: str) -> None:
+    assert refused(tmp_path, content, filename) == code

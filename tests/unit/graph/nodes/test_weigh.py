@@ -1,0 +1,53 @@
+"""Is weak evidence told from good, whatever the exact numbers are?"""
+
+from __future__ import annotations
+
+from core.text import language, terms
+from core.types import Candidate
+from graph.nodes import weigh
+from tests.unit.graph.conftest import chunk, evidence
+
+QUESTION = "How many days of vacation does every employee have?"
+ANSWERING = "Every employee has 30 days of vacation."
+STRANGE = "The relief valve opens at 6 bar."
+IDF = dict.fromkeys(terms.terms(f"{QUESTION} {ANSWERING}", "en"), 2.0)
+
+
+def score(*texts: str, dense: float | None = 0.5) -> float:
+    found = [Candidate(candidate.chunk, candidate.score, dense) for candidate in evidence(*texts)]
+    return weigh.evidence_score(QUESTION, found, IDF)
+
+
+def test_no_evidence_is_worth_nothing() -> None:
+    assert weigh.evidence_score(QUESTION, [], IDF) == 0.0
+
+
+def test_a_passage_with_the_words_of_the_question_is_worth_more_than_one_without() -> None:
+    assert score(ANSWERING) > score(STRANGE)
+    assert score(STRANGE, ANSWERING) >= score(STRANGE)
+
+
+def test_a_passage_near_in_meaning_is_worth_more_than_a_far_one() -> None:
+    assert score(ANSWERING, dense=0.6) > score(ANSWERING, dense=0.2)
+
+
+def test_without_vectors_words_alone_decide() -> None:
+    assert score(ANSWERING, dense=None) > score(STRANGE, dense=None)
+    assert score(STRANGE, dense=None) == 0.0
+
+
+def test_every_score_lies_between_0_and_1() -> None:
+    for dense in (None, -1.0, 0.0, 0.5, 1.0):
+        for text in (ANSWERING, STRANGE, ""):
+            assert 0 <= score(text, dense=dense) <= 1
+
+
+def test_headings_count_for_what_stands_under_them() -> None:
+    under = Candidate(chunk("30 days for every employee.", context="Vacation"), 1.0)
+    without = Candidate(chunk("30 days for every employee."), 1.0)
+    assert weigh.evidence_score(QUESTION, [under], IDF) > weigh.evidence_score(QUESTION, [without], IDF)
+
+
+def test_a_question_without_words_is_covered_by_nothing() -> None:
+    assert terms.terms("???", language.detect("???")) == []
+    assert weigh.evidence_score("???", evidence(ANSWERING), {}) < 1
