@@ -41,10 +41,11 @@ class BlobStore:
             ConfigurationError: The disk is full.
         """
         folder = self._root / str(organization_id)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".incoming-")
-        temporary = Path(name)
+        temporary: Path | None = None
         try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor, name = tempfile.mkstemp(dir=folder, prefix=".incoming-")
+            temporary = Path(name)
             with os.fdopen(descriptor, "wb") as file:
                 digest, size = await _copy(chunks, file.fileno(), limit_bytes)
                 await asyncio.to_thread(os.fsync, file.fileno())
@@ -56,7 +57,8 @@ class BlobStore:
                 f"The file could not be stored: {error.strerror}.", next_step="Free some disk space."
             ) from error
         finally:
-            await asyncio.to_thread(temporary.unlink, missing_ok=True)
+            if temporary is not None:
+                await asyncio.to_thread(temporary.unlink, missing_ok=True)
 
     def resolve(self, path: str) -> Path:
         """The file of a stored path.

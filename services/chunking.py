@@ -126,9 +126,7 @@ def _sections(
             if sections[-1].pieces and not _only_headings(sections[-1], page):
                 sections.append(_Section(path))
             sections[-1].path = path
-            sections[-1].pieces.append(_Piece(block.start, block.end))
-        else:
-            sections[-1].pieces.extend(_pieces(page.text, block, tokens, max_tokens))
+        sections[-1].pieces.extend(_pieces(page.text, block, tokens, max_tokens))
     return [section for section in sections if section.pieces], path
 
 
@@ -138,12 +136,13 @@ def _only_headings(section: _Section, page: ParsedPage) -> bool:
 
 
 def _covering(page: ParsedPage) -> Iterator[Block]:
-    """The page's blocks, and text blocks for whatever they leave out."""
+    """The page's blocks that show anything, and text blocks for whatever they leave out."""
     position = 0
     for block in page.blocks:
         if page.text[position : block.start].strip():
             yield Block(BlockKind.TEXT, position, block.start)
-        yield block
+        if page.text[block.start : block.end].strip():
+            yield block
         position = block.end
     if page.text[position:].strip():
         yield Block(BlockKind.TEXT, position, len(page.text))

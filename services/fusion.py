@@ -34,7 +34,8 @@ def convex(hits: Sequence[HybridHit], dense_weight: float) -> dict[UUID, float]:
 def reciprocal_rank(hits: Sequence[HybridHit], dense_weight: float) -> dict[UUID, float]:
     """Fused score 0–1 per id from the ranks alone."""
     dense = _ranks(hits, lambda hit: hit.dense_score)
-    sparse = _ranks(hits, lambda hit: hit.sparse_score)
+    # Without a common word BM25 is 0: no rank. A cosine of 0 is one like any other.
+    sparse = _ranks(hits, lambda hit: hit.sparse_score or None)
     top = RRF_K + 1
     return {
         hit.id: dense_weight * top / (RRF_K + dense.get(hit.id, 10**9))
@@ -61,5 +62,5 @@ def _scaled(hits: Sequence[HybridHit], score: Score, floor: float) -> dict[UUID,
 
 
 def _ranks(hits: Sequence[HybridHit], score: Score) -> dict[UUID, int]:
-    scored = [(value, hit.id) for hit in hits if (value := score(hit))]
+    scored = [(value, hit.id) for hit in hits if (value := score(hit)) is not None]
     return {key: rank for rank, (_, key) in enumerate(sorted(scored, reverse=True), start=1)}

@@ -1,0 +1,85 @@
+"""Who is counted, and what is somebody told who asked too often?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from config.models import RateLimitingSettings
+from core.errors import RateLimitError
+from core.identity import EntryPoint, Principal, Role
+from plugins.interfaces import PluginContext
+from plugins.rate_limiter.memory import MemoryRateLimiter
+from services.limits import LimitService
+
+EDITOR = Principal(uuid4(), uuid4(), Role.EDITOR, "e@alpha.example")
+IP = "203.0.113.7"
+
+
+def service(**limits: object) -> LimitService:
+    context = PluginContext(http=httpx.AsyncClient(), data_dir=Path("/nonexistent"))
+    limiter = MemoryRateLimiter(MemoryRateLimiter.Options(), context)
+    return LimitService(limiter, RateLimitingSettings.model_validate(limits))
+
+
+async def allowed(limits: LimitService, principal: Principal | None, *, kind: str = "write", tries: int = 20) -> int:
+    """How many requests in a row pass."""
+    for number in range(tries):
+        try:
+            await limits.check(principal, ip=IP, kind="write" if kind == "write" else "read")
+        except RateLimitError:
+            return number
+    return tries
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"), [(Role.VIEWER, 2), (Role.EDITOR, 4), (Role.ADMIN, 6), (Role.OPERATOR, 6)]
+)
+async def test_a_role_may_write_so_many_times(role: Role, expected: int) -> None:
+    limits = service(viewer_per_hour=2, editor_per_hour=4, admin_per_hour=6)
+    assert await allowed(limits, replace(EDITOR, role=role)) == expected
+
+
+async def test_an_organisation_is_counted_over_all_its_people() -> None:
+    limits = service(organization_per_hour=3, editor_per_hour=100)
+    assert await allowed(limits, EDITOR, tries=2) == 2
+    colleague = replace(EDITOR, user_id=uuid4())
+    assert await allowed(limits, colleague) == 1
+    stranger = replace(EDITOR, user_id=uuid4(), organization_id=uuid4())
+    assert await allowed(limits, stranger) == 3
+
+
+async def test_a_key_has_a_bucket_of_its_own_under_that_of_its_person() -> None:
+    limits = service(default_per_hour=2, editor_per_hour=5)
+    key = replace(EDITOR, entry_point=EntryPoint.API_KEY, session_id=uuid4())
+    assert await allowed(limits, key) == 2
+    assert await allowed(limits, replace(EDITOR, entry_point=EntryPoint.SESSION), tries=2) == 2
+
+
+async def test_reading_is_counted_apart_from_writing() -> None:
+    limits = service(reads_per_hour=3, editor_per_hour=1)
+    assert await allowed(limits, EDITOR) == 1
+    assert await allowed(limits, EDITOR, kind="read") == 3
+
+
+async def test_somebody_unknown_is_counted_by_address() -> None:
+    limits = service(ip_per_hour=2)
+    assert await allowed(limits, None) == 2
+    await limits.check(None, ip="198.51.100.1", kind="write")
+
+
+async def test_who_is_refused_is_told_how_long_to_wait() -> None:
+    limits = service(ip_per_hour=1)
+    await limits.check(None, ip=IP, kind="write")
+    with pytest.raises(RateLimitError, match="1 an hour are allowed") as caught:
+        await limits.check(None, ip=IP, kind="write")
+    assert 0 < caught.value.retry_after_s <= 3600
+    assert caught.value.next_step == f"Try again in {round(caught.value.retry_after_s)} s."
+
+
+async def test_when_switched_off_nobody_is_counted() -> None:
+    assert await allowed(service(enabled=False, editor_per_hour=1), EDITOR) == 20
