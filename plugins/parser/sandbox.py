@@ -134,6 +134,9 @@ class ParserPool:
                 code = await self._discard(child)
                 child = None
                 raise _died(code)
+            if answer.get("exit"):
+                await self._discard(child)
+                child = None
             return self._result(answer)
         except asyncio.CancelledError:
             if child is not None:

@@ -66,15 +66,17 @@ def decode(data: bytes) -> str:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             return data.decode(encoding, "replace")
+    sample = data[:4000]
+    # Before UTF-8, which takes the zeros of UTF-16 for characters.
+    if len(data) % 2 == 0:
+        if sample[1::2].count(0) > 0.6 * len(sample[1::2]):
+            return data.decode("utf-16-le", "replace")
+        if sample[::2].count(0) > 0.6 * len(sample[::2]):
+            return data.decode("utf-16-be", "replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    sample = data[:4000]
-    if sample[1::2].count(0) > 0.6 * len(sample[1::2]):
-        return data.decode("utf-16-le", "replace")
-    if sample[::2].count(0) > 0.6 * len(sample[::2]):
-        return data.decode("utf-16-be", "replace")
     if sum(byte < 9 or 13 < byte < 32 for byte in sample) > 0.05 * len(sample):
         raise DocumentError(
             "The file is not text.", failure_code="not_text", next_step="Upload it in its original format."

@@ -1,0 +1,157 @@
+"""Does a file that misbehaves hurt only itself?"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from core.errors import DocumentError
+from core.types import BlockKind
+from plugins.parser.sandbox import ParseLimits, ParserPool
+from tests.fixtures.documents import pdf_pages
+from tests.fixtures.parsers import BEGUN, REFERENCE
+
+LIMITS = ParseLimits(memory_mb=1024, cpu_s=60, wall_s=120)
+
+
+@asynccontextmanager
+async def pool(size: int = 1, limits: ParseLimits = LIMITS, *, max_jobs: int = 200) -> AsyncIterator[ParserPool]:
+    opened = ParserPool(size, limits, max_jobs_per_child=max_jobs)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+class Reader:
+    """Hands orders to the parser of the tests."""
+
+    def __init__(self, parsers: ParserPool, folder: Path) -> None:
+        self._parsers = parsers
+        self._folder = folder
+
+    async def read(self, order: str, **options: object) -> str:
+        path = self._folder / f"{order.replace(' ', '-')}-stored"
+        path.write_text(order)
+        return (await self._parsers.parse(REFERENCE, options, path, suffix=".txt")).text
+
+    async def failure(self, order: str) -> DocumentError:
+        with pytest.raises(DocumentError) as caught:
+            await self.read(order)
+        return caught.value
+
+
+async def test_after_whatever_a_file_did_the_next_is_read(tmp_path: Path) -> None:
+    async with pool() as parsers:
+        reader = Reader(parsers, tmp_path)
+        codes = {}
+        for order in ("crash", "leave", "eat memory", "fail", "refuse", "connect", "fetch"):
+            error = await reader.failure(order)
+            codes[order] = error.failure_code
+            assert error.message.endswith(".")
+            assert error.next_step.endswith(".")
+            assert "secret of the parser" not in str(error)
+            assert await reader.read("good") == "good"
+    assert codes == {
+        "crash": "parser_crashed",
+        "leave": "parser_crashed",
+        "eat memory": "too_complex",
+        "fail": "parser_failed",
+        "refuse": "riddle",
+        "connect": "parser_failed",
+        "fetch": "parser_failed",
+    }
+
+
+async def test_a_file_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    async with pool(limits=ParseLimits(memory_mb=1024, cpu_s=60, wall_s=2)) as parsers:
+        error = await Reader(parsers, tmp_path).failure("hang")
+    assert error.failure_code == "parse_timeout"
+    assert "2 seconds" in error.message
+
+
+async def test_a_file_that_computes_for_ever_is_ended_by_its_share_of_time(tmp_path: Path) -> None:
+    async with pool(limits=ParseLimits(memory_mb=1024, cpu_s=1, wall_s=120)) as parsers:
+        assert (await Reader(parsers, tmp_path).failure("spin")).failure_code == "too_complex"
+
+
+async def test_giving_up_a_file_ends_its_reader_and_frees_its_place(tmp_path: Path) -> None:
+    async with pool() as parsers:
+        reader = Reader(parsers, tmp_path)
+        process = int(await reader.read("pid"))
+        begun = tmp_path / BEGUN
+        os.mkfifo(begun)
+        hanging = asyncio.create_task(reader.read("hang"))
+        await asyncio.to_thread(begun.read_bytes)
+        hanging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hanging
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+        assert await reader.read("good") == "good"
+
+
+async def test_one_reader_serves_many_files_and_is_replaced_in_time(tmp_path: Path) -> None:
+    async with pool(max_jobs=2) as parsers:
+        reader = Reader(parsers, tmp_path)
+        processes = [await reader.read("pid") for _ in range(4)]
+    assert processes[0] == processes[1] != processes[2] == processes[3]
+
+
+async def test_a_reader_that_ran_out_of_memory_is_not_used_again(tmp_path: Path) -> None:
+    async with pool() as parsers:
+        reader = Reader(parsers, tmp_path)
+        before = await reader.read("pid")
+        await reader.failure("eat memory")
+        assert await reader.read("pid") != before
+
+
+async def test_closing_leaves_no_reader_behind(tmp_path: Path) -> None:
+    async with pool(size=2) as parsers:
+        reader = Reader(parsers, tmp_path)
+        processes = [int(pid) for pid in await asyncio.gather(reader.read("pid"), reader.read("pid"))]
+    assert len(set(processes)) == 2
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+async def test_a_reader_knows_none_of_our_secrets_and_no_name_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("FOUNDRY__database__password", "secret")
+    async with pool() as parsers:
+        reader = Reader(parsers, tmp_path)
+        assert {
+            name for name in (await reader.read("environment")).splitlines() if "KEY" in name or "FOUNDRY" in name
+        } == (set())
+        assert await reader.read("name") == "document.txt"
+
+
+async def test_options_reach_the_parser(tmp_path: Path) -> None:
+    async with pool() as parsers:
+        reader = Reader(parsers, tmp_path)
+        assert await reader.read("good", greeting="very ") == "very good"
+        assert await reader.read("good") == "good"
+        with pytest.raises(DocumentError) as caught:
+            await reader.read("good", unknown=1)
+    assert caught.value.failure_code == "parser_failed"
+
+
+async def test_a_real_document_arrives_with_its_structure(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(pdf_pages([["First page."], ["Second page."]]))
+    (tmp_path / "b").write_text("# Title\n\nText with \x00 in it.")
+    async with pool() as parsers:
+        pages = await parsers.parse("plugins.parser.pdf:PdfParser", {}, tmp_path / "a", suffix=".pdf")
+        text = await parsers.parse("plugins.parser.text:TextParser", {}, tmp_path / "b", suffix=".md")
+    assert pages.paged
+    assert [page.text for page in pages.pages] == ["First page.", "Second page."]
+    assert not text.paged
+    assert [block.kind for block in text.pages[0].blocks] == [BlockKind.HEADING, BlockKind.TEXT]
+    assert "\x00" not in text.text
