@@ -197,7 +197,8 @@ def _slide(slide: Any) -> Iterator[Piece]:
                 yield BlockKind.LIST, 0, "\n".join(f"- {line}" for line in body) if len(body) > 1 else body[0]
         elif getattr(shape, "has_table", False):
             rows = [[" ".join(cell.text.split()) for cell in row.cells] for row in shape.table.rows]
-            yield BlockKind.TABLE, 0, markdown_table(rows)
+            if table := markdown_table(rows):
+                yield BlockKind.TABLE, 0, table
     if slide.has_notes_slide:
         notes = slide.notes_slide.notes_text_frame
         if notes is not None and notes.text.strip():
@@ -226,7 +227,8 @@ def _sheets(file_path: Path, max_cells: int) -> ParsedDocument:
                 shown = [_cell(value) for value in row]
                 if any(shown):
                     rows.append(shown)
-            pieces: list[Piece] = [(BlockKind.HEADING, 1, sheet.title)]
+            # The name of a sheet is not yet text.
+            pieces: list[Piece] = [(BlockKind.HEADING, 1, sheet.title)] if rows else []
             pieces.extend((BlockKind.TABLE, 0, markdown_table(region)) for region in _regions(rows))
             pages.append(_assemble(number, pieces, f"sheet {sheet.title}"))
     finally:
@@ -267,6 +269,8 @@ def markdown_table(rows: list[list[str]]) -> str:
     padded = [row + [""] * (width - len(row)) for row in rows]
     used = [i for i in range(width) if any(row[i] for row in padded)]
     kept = [[row[i].replace("|", "/") for i in used] for row in padded]
+    if not used:
+        return ""
     if len(used) == 1:
         return "\n".join(row[0] for row in kept)
     lines = [f"| {' | '.join(row)} |" for row in kept]
