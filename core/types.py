@@ -221,14 +221,20 @@ class Passage(_Frozen):
     number: int = Field(ge=1)
     text: str
     title: str = ""
+    language: str = "und"
     score: float = 0.0
 
 
 class Grounding(_Frozen):
-    """Question and evidence in structured form, for providers that answer without a prompt."""
+    """Question and evidence in structured form, for providers that answer without a prompt.
+
+    Attributes:
+        term_idf: Rarity of the question's terms among all readable documents.
+    """
 
     question: str
     passages: tuple[Passage, ...]
+    term_idf: Mapping[str, float] = Field(default_factory=dict)
 
 
 class CompletionRequest(_Frozen):

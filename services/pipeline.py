@@ -42,6 +42,8 @@ MAX_ATTEMPTS = 3
 BATCH = 64
 PROBES = 3
 CONTEXT_RESERVE_TOKENS = 40
+LANGUAGE_SAMPLE, LANGUAGE_PAGES = 700, 3
+"""Characters of a page, and pages, from which the language of a document is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ class IngestionPipeline:
 
     def _chunk(self, work: _Work, parsed: ParsedDocument) -> list[ChunkDraft]:
         window = self._embedding.max_tokens - CONTEXT_RESERVE_TOKENS
+        whole = language.detect("\n".join(page.text[:LANGUAGE_SAMPLE] for page in parsed.pages[:LANGUAGE_PAGES]))
         drafts = chunk_document(
             parsed,
             token_spans=self._embedding.token_spans,
@@ -189,7 +192,7 @@ class IngestionPipeline:
             overlap=self._rules.overlap,
             min_tokens=self._rules.min_tokens,
             title=Path(work.filename).stem,
-            language_of=language.detect,
+            language_of=lambda text: language.detect_within(text, whole),
         )
         if not drafts:
             raise DocumentError(

@@ -27,6 +27,8 @@ _SCRIPTS = (
     ("CYRILLIC", "ru"),
 )
 UNDETERMINED = "und"
+PROSE = 200
+"""Letters from which on a part of a text says its language better than the whole does."""
 
 
 def detect(text: str) -> str:
@@ -42,6 +44,19 @@ def detect(text: str) -> str:
         return by_script or UNDETERMINED
     code, _ = _identifier().classify(sample)
     return str(code)
+
+
+def detect_within(text: str, whole: str) -> str:
+    """The language of a part of a text in the language ``whole``: its own where it is prose long enough to tell.
+
+    Rows of names and numbers look like any language; a wrong guess stems their words so that no question finds them.
+    """
+    letters = sum(character.isalpha() for character in text)
+    lines = text.splitlines()
+    rows = sum(line.lstrip().startswith("|") for line in lines)
+    if letters < PROSE or 2 * rows > len(lines):
+        return whole if whole != UNDETERMINED else detect(text)
+    return detect(text)
 
 
 def _by_script(letters: str) -> str | None:

@@ -9,6 +9,9 @@ from enum import StrEnum
 class AnswerType(StrEnum):
     """What the answer is expected to be."""
 
+    MONEY = "money"
+    DISTANCE = "distance"
+    TELEPHONE = "telephone"
     NUMBER = "number"
     DATE = "date"
     PERSON = "person"
@@ -18,9 +21,20 @@ class AnswerType(StrEnum):
 
 _ASKS = (
     (
+        AnswerType.MONEY,
+        re.compile(
+            r"\b(?:how much (?:does|do|did|is|are|will|must|can|may)\b.*\b(?:cost|pay|paid|charged?|spend|earn)|costs?\b|prices?\b|"
+            r"salary|wage|fees?\b|how expensive|kostet|kosten|preise?|gehalt|gebühr|wie teuer|coûte|prix|cuesta|precio)",
+            re.I,
+        ),
+    ),
+    (AnswerType.TELEPHONE, re.compile(r"\b(?:tele)?phone number|\btelefonnummer|\bnuméro de téléphone", re.I)),
+    (AnswerType.DISTANCE, re.compile(r"\bhow far\b|\bwie weit\b|\bquelle distance\b", re.I)),
+    (
         AnswerType.DATE,
         re.compile(
-            r"\b(?:when|what (?:year|date|day|month)|which (?:year|date|day|month)|since when|until when|deadline"
+            # "when" further on begins a clause: which code is shown when the sensor trips?
+            r"^\W*(?:\w+\W+){0,2}when\b|\b(?:what (?:year|date|day|month)|which (?:year|date|day|month)|since when|until when|deadline"
             r"|wann|seit wann|bis wann|in welchem jahr|quand|cuándo|quando|wanneer|hvornår)\b|когда|什么时候|何时|いつ|متى",
             re.I,
         ),
@@ -61,6 +75,12 @@ _DATE = re.compile(
     r"\b(?:day|week|month|quarter|year|century|tag|woche|monat|quartal|jahr|jahrhundert)",
     re.I,
 )
+_MONEY = re.compile(
+    r"\d.{0,40}?(?:EUR|€|euros?\b|USD|\$|GBP|£|CHF|%)|(?:EUR|€|euros?\b|USD|\$|GBP|£|CHF).{0,20}?\d|\bfree\b|kostenlos",
+    re.I,
+)
+_TELEPHONE = re.compile(r"\+?\d(?:[ /().-]?\d){6,}|\b(?:extension|ext\.?|durchwahl)\s*\d{2,}", re.I)
+_DISTANCE = re.compile(r"\d\s*(?:km|m|mi|miles?|kilomet\w+|met(?:er|re)s?)\b", re.I)
 _NAME = re.compile(r"(?:\b[A-ZÄÖÜÉÁÓ][\w'’-]+\s+(?:(?:van|von|de|del|la|der|den|al|bin)\s+)?[A-ZÄÖÜÉÁÓ][\w'’-]+)")
 _CAPITAL = re.compile(r"(?<=[\w,;:|] )[A-ZÄÖÜÉÁÓ]\w+")
 _UNCASED = re.compile(r"[\u0590-\u0fff\u3040-\u9fff\uac00-\ud7af]")
@@ -72,9 +92,24 @@ def answer_type(question: str) -> AnswerType:
     return next((kind for kind, pattern in _ASKS if pattern.search(question)), AnswerType.OTHER)
 
 
+def without(text: str, question: str) -> str:
+    """The text without the codes, names and numbers that the question brings itself; they answer nothing."""
+    brought = {word.strip("?!.,;:()\"'") for word in question.split()}
+    brought = {word for word in brought if len(word) > 1 and (word[0].isupper() or any(c.isdigit() for c in word))}
+    for word in sorted(brought, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", " ", text)
+    return text
+
+
 def may_answer(text: str, kind: AnswerType) -> bool:
     """Whether the text has a thing of that kind; always true for ``OTHER``."""
     match kind:
+        case AnswerType.MONEY:
+            return bool(_MONEY.search(text))
+        case AnswerType.TELEPHONE:
+            return bool(_TELEPHONE.search(text))
+        case AnswerType.DISTANCE:
+            return bool(_DISTANCE.search(text))
         case AnswerType.NUMBER:
             return bool(_NUMBER.search(text))
         case AnswerType.DATE:

@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 
 from core.errors import ProviderError
 from core.events import NoticeEvent, NoticeKind, RefusalReason, ReplacedEvent, Stage, StageEvent, UsageEvent
-from core.types import CompletionRequest, CompletionResponse, Grounding, Message, Passage
+from core.types import Candidate, CompletionRequest, CompletionResponse, Grounding, Message, Passage
 from graph.context import GraphContext
 from graph.prompts import load
 from graph.release import SentenceReleaser
@@ -116,10 +116,7 @@ def _usage(
 
 def _request(state: AnswerState, context: GraphContext) -> CompletionRequest:
     marker = f"passages-{secrets.token_hex(6)}"
-    passages = tuple(
-        Passage(number=n, text=c.chunk.content, title=c.chunk.context or c.chunk.filename, score=c.score)
-        for n, c in enumerate(state["evidence"], start=1)
-    )
+    passages = tuple(_passage(n, candidate) for n, candidate in enumerate(state["evidence"], start=1))
     shown = "\n\n".join(f"[{p.number}] ({p.title})\n{p.text}" for p in passages)
     settings = context.settings
     return CompletionRequest(
@@ -132,7 +129,18 @@ def _request(state: AnswerState, context: GraphContext) -> CompletionRequest:
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         stream=settings.stream,
-        grounding=Grounding(question=state["query"], passages=passages),
+        grounding=Grounding(question=state["query"], passages=passages, term_idf=dict(state.get("term_idf", {}))),
+    )
+
+
+def _passage(number: int, candidate: Candidate) -> Passage:
+    chunk = candidate.chunk
+    return Passage(
+        number=number,
+        text=chunk.content,
+        title=chunk.context or chunk.filename,
+        language=chunk.language,
+        score=candidate.score,
     )
 
 

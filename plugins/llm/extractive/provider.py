@@ -24,9 +24,9 @@ class ExtractiveOptions(BaseModel):
     max_sentences: int = Field(default=3, ge=1, le=10)
     max_words: int = Field(default=80, ge=10, le=400)
     min_score: float = Field(
-        default=0.4, ge=0, le=1, description="The best sentence must reach this, or there is no answer."
+        default=0.6, ge=0, le=1, description="The best sentence must reach this, or there is no answer."
     )
-    near: float = Field(default=0.85, ge=0, le=1, description="Further sentences must reach this share of the best.")
+    near: float = Field(default=0.9, ge=0, le=1, description="Further sentences must reach this share of the best.")
 
 
 class ExtractiveProvider:
@@ -58,7 +58,7 @@ class ExtractiveProvider:
         grounding = request.grounding
         if grounding is None:
             raise ProviderError("Without a model only questions about passages can be answered.")
-        ranked = await rank(grounding.question, grounding.passages, self._embedding)
+        ranked = await rank(grounding, self._embedding)
         options = self._options
         chosen = choose(
             ranked,

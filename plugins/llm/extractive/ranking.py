@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.text import language, matching, questions, sentences, terms
-from core.types import Passage
+from core.types import Grounding, Passage
 from plugins.interfaces import EmbeddingProvider
 
 WORDS, MEANING, KIND, PASSAGE = 0.45, 0.35, 0.08, 0.12
@@ -23,7 +23,11 @@ WORDS, MEANING, KIND, PASSAGE = 0.45, 0.35, 0.08, 0.12
 CONTEXT_SHARE = 0.5
 """What a word counts that stands in headings or the row's table header, against one in the sentence itself."""
 COSINE_LOW, COSINE_HIGH = 0.1, 0.75
-MAX_CANDIDATES = 160
+FOREIGN_WORDS, FOREIGN_BAR = 0.5, 0.85
+"""Across languages words say half of what they else say, and less is asked of a sentence."""
+UNFIT = 0.7
+"""What is left of the score of a sentence without the kind of thing that is asked for."""
+MAX_CANDIDATES = 120
 MAX_SENTENCE_WORDS = 80
 
 _SEPARATOR = re.compile(r"^\|[\s:|-]+\|$")
@@ -41,32 +45,36 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A sentence and how well it answers, 0–1."""
+    """A sentence and how well it answers, 0–1; ``foreign`` when it is in another language than the question."""
 
     sentence: Sentence
     score: float
+    foreign: bool = False
 
 
-async def rank(question: str, passages: Sequence[Passage], embedding: EmbeddingProvider | None) -> tuple[Scored, ...]:
-    """All sentences of the passages, best first."""
-    found = [sentence for passage in passages for sentence in _sentences(passage)][:MAX_CANDIDATES]
+async def rank(grounding: Grounding, embedding: EmbeddingProvider | None) -> tuple[Scored, ...]:
+    """Sentences of the passages, best first; of very many, those with the question's words."""
+    question, passages = grounding.question, grounding.passages
+    found = [sentence for passage in passages for sentence in _sentences(passage)]
     if not found:
         return ()
-    scores = WORDS * _words(question, found, passages) + KIND * _kind(question, found)
     top = max((passage.score for passage in passages), default=0.0) or 1.0
     by_number = {passage.number: passage.score / top for passage in passages}
-    scores = scores + PASSAGE * np.array([by_number[sentence.passage] for sentence in found])
-    if embedding is not None:
-        scores = scores + MEANING * await _meaning(question, found, embedding)
-    else:
-        scores = scores / (1 - MEANING)
+    words, portable = _words(grounding, found)
+    ranks = np.array([by_number[sentence.passage] for sentence in found])
+    kept = np.sort(np.argsort(-(words + PASSAGE * ranks), kind="stable")[:MAX_CANDIDATES])
+    found, words, portable, ranks = [found[i] for i in kept], words[kept], portable[kept], ranks[kept]
+    meaning = await _meaning(question, found, embedding) if embedding is not None else words
+    # Between languages only names, codes and numbers can be compared; what they leave open, meaning has to say.
+    said = np.where(portable, FOREIGN_WORDS * words + (1 - FOREIGN_WORDS) * meaning, words)
+    scores = (WORDS * said + MEANING * meaning + PASSAGE * ranks + KIND) * _kind(question, found)
     order = np.argsort(-scores, kind="stable")
-    return tuple(Scored(found[index], float(scores[index])) for index in order)
+    return tuple(Scored(found[index], float(scores[index]), bool(portable[index])) for index in order)
 
 
 def choose(ranked: Sequence[Scored], *, min_score: float, near: float, limit: int, max_words: int) -> list[Sentence]:
     """The best sentence if it reaches ``min_score``, and those that reach ``near`` times its score."""
-    if not ranked or ranked[0].score < min_score:
+    if not ranked or ranked[0].score < min_score * (FOREIGN_BAR if ranked[0].foreign else 1.0):
         return []
     chosen: list[Sentence] = []
     words = 0
@@ -116,13 +124,29 @@ def _cells(row: str) -> list[str]:
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
-def _words(question: str, found: Sequence[Sentence], passages: Sequence[Passage]) -> Scores:
-    wanted = matching.content_terms(question, language.detect(question))
-    codes = {passage.number: language.detect(passage.text) for passage in passages}
+def _words(grounding: Grounding, found: Sequence[Sentence]) -> tuple[Scores, npt.NDArray[np.bool_]]:
+    """How much of the question's words each sentence has, and whether only portable ones could be compared."""
+    question, spoken = grounding.question, language.detect(grounding.question)
+    wanted = matching.content_terms(question, spoken)
+    portable = _portable(question)
+    codes = {passage.number: passage.language for passage in grounding.passages}
+    foreign = {
+        number for number, code in codes.items() if language.UNDETERMINED not in (code, spoken) and code != spoken
+    }
     bags = [frozenset(terms.terms(item.text, codes[item.passage])) for item in found]
     around = [frozenset(terms.terms(item.around, codes[item.passage])) for item in found]
-    idf = matching.rarity(bag | near for bag, near in zip(bags, around, strict=True))
-    return np.array([_covered(wanted, bag, near, idf) for bag, near in zip(bags, around, strict=True)])
+    idf = grounding.term_idf or matching.rarity(bag | near for bag, near in zip(bags, around, strict=True))
+    covered = [
+        _covered(portable if item.passage in foreign else wanted, bag, near, idf)
+        for item, bag, near in zip(found, bags, around, strict=True)
+    ]
+    return np.array(covered), np.array([item.passage in foreign for item in found])
+
+
+def _portable(question: str) -> frozenset[str]:
+    """Terms that are the same in every language: with a digit, or with a capital letter inside."""
+    words = [word for word in question.split() if any(c.isdigit() or c.isupper() for c in word[1:])]
+    return frozenset(terms.terms(" ".join(words), language.UNDETERMINED))
 
 
 def _covered(wanted: frozenset[str], inside: frozenset[str], around: frozenset[str], idf: Mapping[str, float]) -> float:
@@ -132,8 +156,10 @@ def _covered(wanted: frozenset[str], inside: frozenset[str], around: frozenset[s
 
 
 def _kind(question: str, found: Sequence[Sentence]) -> Scores:
+    """1 where the sentence has the kind of thing that is asked for, else less."""
     kind = questions.answer_type(question)
-    return np.array([1.0 if questions.may_answer(item.text, kind) else -1.0 for item in found])
+    fits = [questions.may_answer(questions.without(item.text, question), kind) for item in found]
+    return np.where(fits, 1.0, UNFIT)
 
 
 async def _meaning(question: str, found: Sequence[Sentence], embedding: EmbeddingProvider) -> Scores:
