@@ -9,7 +9,7 @@ from uuid import UUID
 
 from core.text import bm25, language, terms
 from core.types import SparseVector
-from db.repositories.lexical import LexicalRepository
+from db.repositories.lexical import LexicalRepository, LexicalStatistics
 from db.unit_of_work import Database
 
 PRIOR_CHUNKS = 20
@@ -44,6 +44,17 @@ def chunks_per_term(counted: Sequence[TermCounts]) -> Counter[int]:
     return Counter(term for chunk in counted for term in chunk.counts)
 
 
+def average_length(known: LexicalStatistics, counted: Sequence[TermCounts]) -> float:
+    """Mean length once the counted chunks have joined the known ones."""
+    chunks = known.chunk_count + len(counted) + PRIOR_CHUNKS
+    total = (
+        known.average_length * known.chunk_count
+        + sum(chunk.length for chunk in counted)
+        + PRIOR_CHUNKS * (known.average_length or PRIOR_LENGTH)
+    )
+    return total / chunks
+
+
 class LexicalIndex:
     """BM25 weights by the statistics of one organisation."""
 
@@ -54,13 +65,8 @@ class LexicalIndex:
         """Document-side weights; the mean length includes the chunks being added."""
         async with self._database.transaction(organization_id) as session:
             known = await LexicalRepository(session).read(organization_id, [])
-        chunks = known.chunk_count + len(counted) + PRIOR_CHUNKS
-        total = (
-            known.average_length * known.chunk_count
-            + sum(chunk.length for chunk in counted)
-            + PRIOR_CHUNKS * (known.average_length or PRIOR_LENGTH)
-        )
-        return [bm25.document_weights(chunk.counts, chunk.length, total / chunks) for chunk in counted]
+        average = average_length(known, counted)
+        return [bm25.document_weights(chunk.counts, chunk.length, average) for chunk in counted]
 
     async def weigh_query(self, organization_id: UUID, query: str) -> WeighedQuery:
         """Query-side weights: idf over the organisation's active chunks."""

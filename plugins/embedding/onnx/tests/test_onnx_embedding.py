@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from core.errors import ProviderUnavailableError
 from core.types import Vector
 from plugins.embedding.onnx import OnnxEmbedding
-from plugins.embedding.onnx.provider import DIMENSION, _package_folder
+from plugins.embedding.onnx.provider import DIMENSION, UNPADDED_FROM, _batches, _package_folder
 from plugins.interfaces import PluginContext
 
 TEXTS = ["The boiler needs service every 2,000 hours.", "Wie viele Urlaubstage habe ich?", "热泵", "x"]
@@ -87,6 +88,34 @@ async def test_results_keep_the_order_of_the_texts(embedding: OnnxEmbedding) -> 
     together = await embedding.embed_batch(["long " * 60, "a", "medium " * 20])
     alone = [await embedding.embed_text(text) for text in ("long " * 60, "a", "medium " * 20)]
     assert [int(np.argmax(together @ vector)) for vector in alone] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("words", [5, UNPADDED_FROM])
+async def test_a_text_gets_the_same_vector_padded_or_not(models: Path, words: int, threads: int) -> None:
+    embedding = await started(models, precision="fp32", threads=threads)
+    texts = [" ".join(["pump"] * (words + extra)) for extra in (0, 3, 0, 7, 3)]
+    together = await embedding.embed_batch(texts)
+    alone = [await embedding.embed_text(text) for text in texts]
+    assert np.allclose(together, alone, atol=1e-4)
+
+
+def test_each_window_is_in_one_batch_and_long_ones_are_not_padded() -> None:
+    lengths = [256, 3, 256, 130, 9, 131, 256, UNPADDED_FROM - 1, 8, 130] * 7
+    batches = list(_batches(lengths, 4))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    assert max(len(batch) for batch in batches) == 4
+    for batch in batches:
+        inside = [lengths[i] for i in batch]
+        assert max(inside) < UNPADDED_FROM or len(set(inside)) == 1
+    longest = [max(lengths[i] for i in batch) for batch in batches]
+    assert longest == sorted(longest, reverse=True)
+
+
+async def test_a_closed_model_is_named_as_such(embedding: OnnxEmbedding) -> None:
+    await embedding.close()
+    with pytest.raises(ProviderUnavailableError, match="not loaded"):
+        await embedding.embed_batch(["a", "b"])
 
 
 async def test_no_texts_give_an_empty_matrix(embedding: OnnxEmbedding) -> None:

@@ -1,0 +1,1 @@
+"""How does Knowledge Foundry compare with what others use for the same work?"""
