@@ -4,10 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TESTS ?=
 ARGS ?=
+DATA ?=
+QUESTIONS ?= examples/questions.jsonl
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint install install-dev clean
+.PHONY: help run demo test lint bench eval install install-dev clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +28,20 @@ lint: install-dev ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-cache
+
+bench: install-dev ## search and embedding against the usual libraries (DATA=folder; see benchmarks/README.md)
+	@test -n "$(DATA)" || { echo "On which texts? make bench DATA=folder with corpus.jsonl, queries.jsonl, qrels.tsv"; exit 2; }
+	$(BIN)/python -m benchmarks.lexical --data "$(DATA)"
+	@$(BIN)/python -c "import torch, sentence_transformers" 2>/dev/null || { \
+	    echo "The embedding is compared with sentence-transformers on torch, which is not installed. To install it:"; \
+	    echo "  $(BIN)/python -m ensurepip && $(BIN)/python -m pip install torch==2.13.0"; \
+	    echo "  $(BIN)/python -m pip install sentence-transformers"; \
+	    exit 2; }
+	$(BIN)/python -m benchmarks.embedding --data "$(DATA)" $(ARGS)
+
+eval: install ## how good are the answers? (QUESTIONS=file; DATA=folder measures search instead)
+	@if [ -n "$(DATA)" ]; then exec $(BIN)/foundry eval retrieval --data "$(DATA)" $(ARGS); \
+	else exec $(BIN)/foundry eval answers --questions "$(QUESTIONS)" $(ARGS); fi
 
 install:
 	@.ci/bootstrap requirements.lock

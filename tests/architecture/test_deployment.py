@@ -111,7 +111,7 @@ def test_no_script_names_an_index_or_a_host() -> None:
 def test_the_makefile_has_the_promised_targets() -> None:
     outcome = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     offered = {line.split()[1] for line in outcome.stdout.splitlines() if line.startswith("make ")}
-    assert {"run", "demo", "test", "lint", "help"} <= offered
+    assert {"run", "demo", "test", "lint", "bench", "eval", "help"} <= offered
 
 
 @pytest.mark.parametrize(("shell", "script"), [("bash", ".ci/run"), ("sh", ".ci/bootstrap")])

@@ -1,0 +1,61 @@
+"""Do the benchmarks compare what they say they compare?"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import embedding, lexical
+from core.types import Vector
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    corpus = {"pump": "The pump needs oil every year.", "boiler": "The boiler is serviced in May.", "x": "Nothing."}
+    queries = {"1": "oil of the pump", "2": "servicing the boiler"}
+    lines = [json.dumps({"_id": key, "title": "", "text": text}) for key, text in corpus.items()]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(lines))
+    (tmp_path / "queries.jsonl").write_text(
+        "\n".join(json.dumps({"_id": key, "text": text}) for key, text in queries.items())
+    )
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n1\tpump\t1\n2\tboiler\t1\n")
+    return tmp_path
+
+
+def test_both_kinds_of_bm25_find_what_is_there(data: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    lexical.main(["--data", str(data), "--json", str(figures)])
+    read = json.loads(figures.read_text())
+    assert (read["ours"]["ndcg_at_10"], read["bm25s"]["ndcg_at_10"], read["difference"]) == (1.0, 1.0, 0.0)
+
+
+def test_without_torch_it_says_what_to_install(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SystemExit, match=r"pip install torch==.*\n.*sentence-transformers"):
+        embedding.main(["--data", str(data)])
+
+
+def test_ratio_and_agreement_are_those_of_the_two_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+
+    def side(cost: float, angle: float) -> embedding.Embed:
+        def embed(texts: Sequence[str], batch_size: int) -> Vector:
+            nonlocal clock
+            clock += cost * len(texts) + batch_size / 1000
+            return np.tile(np.array([np.cos(angle), np.sin(angle)], np.float32), (len(texts), 1))
+
+        return embed
+
+    monkeypatch.setattr(time, "perf_counter", lambda: clock)
+    monkeypatch.setattr(time, "process_time", lambda: clock)
+    figures = embedding.compare(side(1, 0), side(3, np.pi / 3), ["a", "b"] * 50, rounds=3)
+    assert (figures.ours_batch_size, figures.theirs_batch_size) == (8, 8)
+    assert figures.ratio == figures.ratio_low == figures.processor_ratio == pytest.approx(3, abs=0.01)
+    assert figures.noise == (1, 1)
+    assert figures.cosine_mean == figures.cosine_min == pytest.approx(0.5, abs=1e-3)
