@@ -38,7 +38,8 @@ async def generate(state: AnswerState, runtime: Runtime[GraphContext]) -> Answer
             NoticeEvent(
                 kind=NoticeKind.NO_MODEL,
                 component="llm",
-                text="No language model is configured: these are the best matching sentences, word for word.",
+                text="No language model is configured: these are the best matching sentences, word for word; "
+                "whether they answer the question is yours to judge.",
             )
         )
     releaser = SentenceReleaser(state["evidence"], context.emit)

@@ -24,7 +24,7 @@ class ExtractiveOptions(BaseModel):
     max_sentences: int = Field(default=3, ge=1, le=10)
     max_words: int = Field(default=80, ge=10, le=400)
     min_score: float = Field(
-        default=0.6, ge=0, le=1, description="The best sentence must reach this, or there is no answer."
+        default=0.5, ge=0, le=1, description="The best sentence must reach this, or there is no answer."
     )
     near: float = Field(default=0.9, ge=0, le=1, description="Further sentences must reach this share of the best.")
 
