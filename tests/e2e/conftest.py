@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from config.loader import load_settings
 from core.identity import Role
@@ -34,6 +34,8 @@ ARGUMENTS = (
     "--disable-sync",
 )
 STARTS_WITHIN_S = 60
+# A worker builds its model at its first document, and two test processes share the cores.
+expect.set_options(timeout=45_000)
 ADMIN = Path(__file__).resolve().parents[2] / "admin_app" / "main.py"
 
 
@@ -61,7 +63,7 @@ class Site:
             is_mobile=phone,
             has_touch=phone,
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(45_000)
         try:
             yield context
         finally:

@@ -36,7 +36,7 @@ async def test_documents_from_upload_to_deletion(
         await page.get_by_role("button", name="Upload 1").click()
         await expect(page.get_by_text("note.md is being read; see Jobs.")).to_be_visible()
         await page.get_by_role("link", name="Jobs").click()
-        await expect(page.get_by_test_id("stMetricValue").first).to_have_text("0", timeout=20_000)
+        await expect(page.get_by_test_id("stMetricValue").first).to_have_text("0")
         await page.get_by_role("link", name="Health").click()
         await expect(page.get_by_text("All is well.")).to_be_visible()
         await page.get_by_role("link", name="Documents").click()

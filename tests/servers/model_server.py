@@ -101,18 +101,18 @@ class ModelServer(ABC):
                     connection.transport.close()
 
     async def until_cancelled(self, count: int) -> None:
-        """Wait until so many calls were ended by the other side; at most 5 s."""
-        async with asyncio.timeout(5), self.changed:
+        """Wait until so many calls were ended by the other side; at most 30 s."""
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(lambda: self.cancelled >= count)
 
     async def until_finished(self, count: int) -> None:
-        """Wait until so many calls were answered to their end; at most 5 s."""
-        async with asyncio.timeout(5), self.changed:
+        """Wait until so many calls were answered to their end; at most 30 s."""
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(lambda: self.finished >= count)
 
     async def until_opened(self, count: int) -> None:
-        """Wait until so many calls have come; at most 5 s."""
-        async with asyncio.timeout(5), self.changed:
+        """Wait until so many calls have come; at most 30 s."""
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(lambda: self.opened >= count)
 
     async def complete(self, request: Request) -> Response:
