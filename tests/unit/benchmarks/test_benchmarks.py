@@ -54,8 +54,9 @@ def test_ratio_and_agreement_are_those_of_the_two_sides(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(time, "perf_counter", lambda: clock)
     monkeypatch.setattr(time, "process_time", lambda: clock)
-    figures = embedding.compare(side(1, 0), side(3, np.pi / 3), ["a", "b"] * 50, rounds=3)
+    figures = embedding.compare(side(1, 0), side(3, np.pi / 3), ["a", "b"] * 50, rounds=3, lengths=[127, 508] * 50)
     assert (figures.ours_batch_size, figures.theirs_batch_size) == (8, 8)
     assert figures.ratio == figures.ratio_low == figures.processor_ratio == pytest.approx(3, abs=0.01)
+    assert figures.more_tokens == pytest.approx(635 / 381, abs=0.01)
     assert figures.noise == (1, 1)
     assert figures.cosine_mean == figures.cosine_min == pytest.approx(0.5, abs=1e-3)
