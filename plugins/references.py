@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -63,7 +64,9 @@ def validate_options(plugin: type[Any], config: Mapping[str, Any], where: str) -
         raise ConfigurationError("; ".join(problems)) from error
 
 
+@cache
 def _installed(reference: str) -> EntryPoint | None:
+    # Reading the metadata of all packages takes milliseconds; a package installed meanwhile needs a restart anyhow.
     points = entry_points(group=GROUP)
     return next((point for point in points if reference in (point.name, point.value)), None)
 

@@ -40,6 +40,8 @@ Parse = Callable[[Path, str], Awaitable[ParsedDocument]]
 
 MAX_ATTEMPTS = 3
 BATCH = 64
+TELL_S = 0.5
+"""Between two notes of progress in a task's row, at least."""
 PROBES = 3
 CONTEXT_RESERVE_TOKENS = 40
 LANGUAGE_SAMPLE, LANGUAGE_PAGES = 700, 3
@@ -102,6 +104,7 @@ class IngestionPipeline:
         self._lexical = lexical
         self._collection = collection
         self._rules = rules
+        self._told: dict[UUID, float] = {}
 
     async def run(self, organization_id: UUID, task_id: UUID) -> None:
         """Do the task unless it is done or somebody else does it; afterwards its row says the truth."""
@@ -109,6 +112,7 @@ class IngestionPipeline:
         if lease is None:
             return
         started = time.perf_counter()
+        self._told[task_id] = time.monotonic()
         try:
             async with self._leases.kept(lease):
                 await self._attempt(lease)
@@ -129,6 +133,8 @@ class IngestionPipeline:
             )
         else:
             log.info("document_ready", task_id=str(task_id), seconds=round(time.perf_counter() - started, 3))
+        finally:
+            self._told.pop(task_id, None)
 
     async def _attempt(self, lease: Lease) -> None:
         if lease.token > MAX_ATTEMPTS:
@@ -180,7 +186,11 @@ class IngestionPipeline:
             )
 
     async def _stage(self, lease: Lease, stage: IngestionStage, progress: int) -> None:
+        """Tell how far it is, but not more often than anybody looks: a short text is ready before."""
+        if (now := time.monotonic()) - self._told.get(lease.task_id, 0.0) < TELL_S:
+            return
         await self._leases.write(lease, stage=stage.value, progress=progress)
+        self._told[lease.task_id] = now
 
     def _chunk(self, work: _Work, parsed: ParsedDocument) -> list[ChunkDraft]:
         window = self._embedding.max_tokens - CONTEXT_RESERVE_TOKENS

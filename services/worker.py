@@ -16,13 +16,15 @@ import structlog
 
 from config.loader import LoadedSettings, load_settings
 from config.models import Settings
+from config.plugins import PluginEntry
 from core.errors import DocumentError
 from core.security.content_type import ACCEPTED, SUFFIXES
 from core.types import ParsedDocument
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
+from plugins.interfaces import DocumentParser
 from plugins.parser.sandbox import ParseLimits, ParserPool
-from plugins.references import resolve
+from plugins.references import resolve, validate_options
 from services.addresses import maintenance_address, redis_url
 from services.bootstrap import Services, open_services
 from services.leases import LeaseKeeper
@@ -131,18 +133,31 @@ def _parser_pool(settings: Settings) -> ParserPool:
 
 def _parse_with(settings: Settings, pool: ParserPool) -> Callable[[Path, str], Awaitable[ParsedDocument]]:
     """The first enabled parser that reads the type, in a limited child."""
-    entries = [entry for entry in settings.plugins.parser if entry.enabled]
+    parsers = _parsers(settings)
 
     async def parse(path: Path, mime_type: str) -> ParsedDocument:
-        for entry in entries:
-            parser = resolve(entry.plugin)
-            if parser(parser.Options.model_validate(dict(entry.config)), None).supports_mime_type(mime_type):
+        for entry, parser in parsers:
+            if parser.supports_mime_type(mime_type):
                 return await pool.parse(entry.plugin, entry.config, path, suffix=SUFFIXES.get(mime_type, ""))
         raise DocumentError(
             f"No enabled parser reads {mime_type}.", failure_code="unsupported_type", next_step=ACCEPTED
         )
 
     return parse
+
+
+def _parsers(settings: Settings) -> list[tuple[PluginEntry, DocumentParser]]:
+    """All enabled parsers that can be built; a broken one is left out, and its types go to the others."""
+    built = []
+    for entry in settings.plugins.parser:
+        if entry.enabled:
+            try:
+                kind = resolve(entry.plugin)
+                options = validate_options(kind, entry.config, f"plugins.parser.{entry.name}")
+                built.append((entry, kind(options, None)))
+            except Exception as error:  # whatever a plugin raises is its own trouble
+                log.warning("parser_broken", plugin=entry.name, reason=str(error))
+    return built
 
 
 def _pipeline(services: Services, parse: Callable[[Path, str], Awaitable[ParsedDocument]]) -> IngestionPipeline:
