@@ -12,6 +12,7 @@ class AnswerType(StrEnum):
     MONEY = "money"
     DISTANCE = "distance"
     TELEPHONE = "telephone"
+    DURATION = "duration"
     NUMBER = "number"
     DATE = "date"
     PERSON = "person"
@@ -21,15 +22,35 @@ class AnswerType(StrEnum):
 
 _ASKS = (
     (
+        # Rates come first: by how much do prices rise?
+        AnswerType.NUMBER,
+        re.compile(
+            r"\bby how much\b|\bper ?cent\b|\bpercentage\b|\b(?:what|which) (?:\w+ )?(?:rate|share|margin|discount)\b|"
+            r"\bum wie ?viel\b|\bprozent\b|\bde combien\b|\bpourcentage\b|\bporcentaje\b|%",
+            re.I,
+        ),
+    ),
+    (
         AnswerType.MONEY,
         re.compile(
             r"\b(?:how much (?:does|do|did|is|are|will|must|can|may)\b.*\b(?:cost|pay|paid|charged?|spend|earn)|costs?\b|prices?\b|"
+            r"what (?:did|do|does|must|will) .*\b(?:pay|paid|spend|spent|earn)\b|"
             r"salary|wage|fees?\b|how expensive|kostet|kosten|preise?|gehalt|gebühr|wie teuer|coûte|prix|cuesta|precio)",
             re.I,
         ),
     ),
     (AnswerType.TELEPHONE, re.compile(r"\b(?:tele)?phone number|\btelefonnummer|\bnuméro de téléphone", re.I)),
     (AnswerType.DISTANCE, re.compile(r"\bhow far\b|\bwie weit\b|\bquelle distance\b", re.I)),
+    (
+        AnswerType.DURATION,
+        re.compile(
+            r"\b(?:(?:after |for )?how long|how many (?:\w+ )?(?:seconds|minutes|hours|days|weeks|months|years)|"
+            r"what is the .*\bperiod|wie lange|wie ?viele? (?:sekunden|minuten|stunden|tage|wochen|monate|jahre)|"
+            r"combien de (?:temps|minutes|heures|jours|semaines|mois|ans)|cuánto tiempo|"
+            r"cuánt[oa]s (?:minutos|horas|días|semanas|meses|años))\b",
+            re.I,
+        ),
+    ),
     (
         AnswerType.DATE,
         re.compile(
@@ -75,16 +96,33 @@ _DATE = re.compile(
     r"\b(?:day|week|month|quarter|year|century|tag|woche|monat|quartal|jahr|jahrhundert)",
     re.I,
 )
+_CURRENCY = r"(?:EUR|€|euros?\b|USD|\$|dollars?\b|cents?\b|GBP|£|pounds?\b|CHF|francs?\b|franken\b|¥|yen\b|JPY)"
 _MONEY = re.compile(
-    r"\d.{0,40}?(?:EUR|€|euros?\b|USD|\$|GBP|£|CHF|%)|(?:EUR|€|euros?\b|USD|\$|GBP|£|CHF).{0,20}?\d|\bfree\b|kostenlos",
+    rf"\d.{{0,40}}?{_CURRENCY}|{_CURRENCY}.{{0,20}}?\d|\bfree\b|kostenlos|kostenfrei|gratuit|gratis",
     re.I,
 )
 _TELEPHONE = re.compile(r"\+?\d(?:[ /().-]?\d){6,}|\b(?:extension|ext\.?|durchwahl)\s*\d{2,}", re.I)
-_DISTANCE = re.compile(r"\d\s*(?:km|m|mi|miles?|kilomet\w+|met(?:er|re)s?)\b", re.I)
+_DISTANCE = re.compile(
+    r"\d\s*(?:km|m|cm|mm|µm|μm|mi|miles?|inch(?:es)?|in|ft|feet|foot|yards?|\w*met(?:er|re)s?|mikrometer)\b", re.I
+)
+_TIME_UNIT = (
+    r"(?:seconds?|sec|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|quarters?|years?|decades?|centur(?:y|ies)|"
+    r"sekunden?|minuten?|stunden?|tagen?|tage?|wochen?|monat(?:e|en|s)?|quartale?|jahr(?:e|en|s|zehnte)?|"
+    r"secondes?|heures?|jours?|semaines?|mois|ans?|années?|segundos?|minutos?|horas?|días?|semanas?|mes(?:es)?|años?|"
+    r"secondi|minuti|or[ae]|giorn[oi]|settiman[ae]|mes[ei]|ann[oi]|секунд\w*|минут\w*|час\w*|д(?:ень|ня|ней)|недел\w*|месяц\w*|"
+    r"год\w*|лет)"
+)
+_DURATION = re.compile(
+    rf"(?:\d|\b(?:{_NUMBER_WORDS}|an?|the|per)\b).{{0,20}}?\b{_TIME_UNIT}\b|\({_TIME_UNIT}\)\W+\d|\d\s*(?:h|s|min|ms|d)\b|"
+    r"\b(?:until|till|bis|jusqu|hasta|unlimited|indefinite\w*|permanent\w*|unbegrenzt|unbefristet)|"
+    r"[\d一二三四五六七八九十百](?:个)?[秒分时時天日周週月年]",
+    re.I,
+)
 _NAME = re.compile(r"(?:\b[A-ZÄÖÜÉÁÓ][\w'’-]+\s+(?:(?:van|von|de|del|la|der|den|al|bin)\s+)?[A-ZÄÖÜÉÁÓ][\w'’-]+)")
+_FIRM = re.compile(r"(?:[A-ZÄÖÜ][\w&-]+\s+){1,4}(?:GmbH|AG|SE|KG|Inc|Ltd|LLC|PLC|Corp|Co|BV|NV|SA|SAS|SRL|Oy|AB|AS)\b")
 _CAPITAL = re.compile(r"(?<=[\w,;:|] )[A-ZÄÖÜÉÁÓ]\w+")
 _UNCASED = re.compile(r"[\u0590-\u0fff\u3040-\u9fff\uac00-\ud7af]")
-_NUMBER_UNITS = re.compile(r"\b(?:team|manager|head|director|officer|department|leiter\w*|abteilung|chef\w*)\b", re.I)
+_ROLE = re.compile(r"\b(?:team|manager|head|director|officer|department|leiter\w*|abteilung|chef\w*)\b", re.I)
 
 
 def answer_type(question: str) -> AnswerType:
@@ -93,11 +131,13 @@ def answer_type(question: str) -> AnswerType:
 
 
 def without(text: str, question: str) -> str:
-    """The text without the codes, names and numbers that the question brings itself; they answer nothing."""
-    brought = {word.strip("?!.,;:()\"'") for word in question.split()}
-    brought = {word for word in brought if len(word) > 1 and (word[0].isupper() or any(c.isdigit() for c in word))}
+    """The text without the codes, names, roles and numbers that the question brings itself; they answer nothing."""
+    words = {word.strip("?!.,;:()\"'") for word in question.split()}
+    brought = {word for word in words if len(word) > 1 and (word[0].isupper() or any(c.isdigit() for c in word))}
     for word in sorted(brought, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", " ", text)
+    for role in filter(_ROLE.fullmatch, words):
+        text = re.sub(rf"\b{role}\b", " ", text, flags=re.I)
     return text
 
 
@@ -110,12 +150,14 @@ def may_answer(text: str, kind: AnswerType) -> bool:
             return bool(_TELEPHONE.search(text))
         case AnswerType.DISTANCE:
             return bool(_DISTANCE.search(text))
+        case AnswerType.DURATION:
+            return bool(_DURATION.search(text) or _DISTANCE.search(text))
         case AnswerType.NUMBER:
             return bool(_NUMBER.search(text))
         case AnswerType.DATE:
             return bool(_DATE.search(text))
         case AnswerType.PERSON:
-            return bool(_NAME.search(text) or _NUMBER_UNITS.search(text) or _UNCASED.search(text))
+            return bool(_NAME.search(_FIRM.sub(" ", text)) or _ROLE.search(text) or _UNCASED.search(text))
         case AnswerType.PLACE:
             return bool(_CAPITAL.search(text) or _UNCASED.search(text) or _NUMBER.search(text))
         case AnswerType.OTHER:

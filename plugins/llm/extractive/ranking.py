@@ -1,8 +1,8 @@
 """Which sentences of the evidence answer the question, and is any good enough?
 
 A sentence earns by the question's words in it and around it, by its meaning, by having the kind of thing that is asked
-for, and by the rank of its passage. Without a model nothing else can be judged; so the best must be good enough, and
-others are added only when they are nearly as good.
+for, by its passage speaking of what the question names, and by the rank of its passage. Without a model nothing else
+can be judged; so the best must be good enough, and others are added only when they are nearly as good.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.text import language, matching, questions, sentences, terms
+from core.text import language, matching, names, questions, sentences, terms
 from core.types import Grounding, Passage
 from plugins.interfaces import EmbeddingProvider
 
@@ -25,8 +25,12 @@ CONTEXT_SHARE = 0.5
 COSINE_LOW, COSINE_HIGH = 0.1, 0.75
 FOREIGN_WORDS, FOREIGN_BAR = 0.5, 0.85
 """Across languages words say half of what they else say, and less is asked of a sentence."""
-UNFIT = 0.7
+UNFIT = 0.6
 """What is left of the score of a sentence without the kind of thing that is asked for."""
+ANOTHER = 0.6
+"""What is left when its passage does not speak of a thing that the question calls by name."""
+TELLING_IDF = 2.0
+"""Names in more than about a seventh of the passages tell nothing apart: the company's own."""
 MAX_CANDIDATES = 120
 MAX_SENTENCE_WORDS = 80
 
@@ -68,6 +72,7 @@ async def rank(grounding: Grounding, embedding: EmbeddingProvider | None) -> tup
     # Between languages only names, codes and numbers can be compared; what they leave open, meaning has to say.
     said = np.where(portable, FOREIGN_WORDS * words + (1 - FOREIGN_WORDS) * meaning, words)
     scores = (WORDS * said + MEANING * meaning + PASSAGE * ranks + KIND) * _kind(question, found)
+    scores *= _named(grounding, found)
     order = np.argsort(-scores, kind="stable")
     return tuple(Scored(found[index], float(scores[index]), bool(portable[index])) for index in order)
 
@@ -160,6 +165,28 @@ def _kind(question: str, found: Sequence[Sentence]) -> Scores:
     kind = questions.answer_type(question)
     fits = [questions.may_answer(questions.without(item.text, question), kind) for item in found]
     return np.where(fits, 1.0, UNFIT)
+
+
+def _named(grounding: Grounding, found: Sequence[Sentence]) -> Scores:
+    """1 where the passage speaks of all that the question calls by name, else less."""
+    spoken = language.detect(grounding.question)
+    idf = grounding.term_idf
+
+    def tells(name: str) -> bool:
+        return (
+            max((idf.get(term) or matching.UNKNOWN_IDF for term in terms.terms(name, spoken)), default=0) >= TELLING_IDF
+        )
+
+    wanted = [name for name in names.names(grounding.question, spoken) if tells(name)]
+    lacking: set[int] = set()
+    for passage in grounding.passages:
+        foreign = language.UNDETERMINED not in (passage.language, spoken) and passage.language != spoken
+        # Places and people may be called otherwise in another language.
+        needed = [name for name in wanted if names.is_code(name)] if foreign else wanted
+        text = f"{passage.title}\n{passage.text}"
+        if not all(names.speaks_of(text, name) for name in needed):
+            lacking.add(passage.number)
+    return np.array([ANOTHER if sentence.passage in lacking else 1.0 for sentence in found])
 
 
 async def _meaning(question: str, found: Sequence[Sentence], embedding: EmbeddingProvider) -> Scores:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.text.questions import AnswerType, answer_type, may_answer
+from core.text.questions import AnswerType, answer_type, may_answer, without
 
 
 @pytest.mark.parametrize(
@@ -13,9 +13,17 @@ from core.text.questions import AnswerType, answer_type, may_answer
         ("When was the contract signed?", AnswerType.DATE),
         ("Bis wann gilt der Vertrag?", AnswerType.DATE),
         ("什么时候开始?", AnswerType.DATE),
-        ("How many vacation days are there?", AnswerType.NUMBER),
+        ("How many parking lots are there?", AnswerType.NUMBER),
+        ("By how much do prices rise?", AnswerType.NUMBER),
+        ("Which discount rate do dealers pay?", AnswerType.NUMBER),
+        ("What did we pay for the crane?", AnswerType.MONEY),
+        ("How many vacation days are there?", AnswerType.DURATION),
+        ("How long does the training last?", AnswerType.DURATION),
+        ("Wie lange dauert die Prüfung?", AnswerType.DURATION),
+        ("What is the notice period?", AnswerType.DURATION),
         ("Wie hoch ist das Kilometergeld?", AnswerType.NUMBER),
-        ("Combien de jours ?", AnswerType.NUMBER),
+        ("Combien de jours ?", AnswerType.DURATION),
+        ("Combien de machines ?", AnswerType.NUMBER),
         ("Сколько дней?", AnswerType.NUMBER),
         ("What is the maximum pressure?", AnswerType.NUMBER),
         ("Who approves travel?", AnswerType.PERSON),
@@ -38,6 +46,14 @@ def test_the_wording_says_what_is_asked_for(question: str, kind: AnswerType) -> 
         ("There are 30 days.", AnswerType.NUMBER),
         ("It is checked twice.", AnswerType.NUMBER),
         ("三十天", AnswerType.NUMBER),
+        ("三天", AnswerType.DURATION),
+        ("It takes two working days.", AnswerType.DURATION),
+        ("Duration (hours): 4", AnswerType.DURATION),
+        ("Valid until revoked.", AnswerType.DURATION),
+        ("The hose has 30 m.", AnswerType.DURATION),
+        ("A filter costs EUR 9.", AnswerType.MONEY),
+        ("Delivery is free.", AnswerType.MONEY),
+        ("at most 8 µm", AnswerType.DISTANCE),
         ("Signed on 2024-05-01.", AnswerType.DATE),
         ("Every Monday.", AnswerType.DATE),
         ("jeden Mittwoch", AnswerType.DATE),
@@ -59,8 +75,18 @@ def test_a_text_with_such_a_thing_may_answer(text: str, kind: AnswerType) -> Non
         ("The pump stops.", AnswerType.NUMBER),
         ("The pump stops.", AnswerType.DATE),
         ("it is approved.", AnswerType.PERSON),
+        ("Signed with Bright Sky Ltd.", AnswerType.PERSON),
+        ("It rises by 4 %.", AnswerType.MONEY),
+        ("There are 7 rooms.", AnswerType.DURATION),
+        ("There are 7 rooms.", AnswerType.DISTANCE),
         ("the pump stops here.", AnswerType.PLACE),
     ],
 )
 def test_a_text_without_such_a_thing_cannot_answer(text: str, kind: AnswerType) -> None:
     assert not may_answer(text, kind)
+
+
+def test_what_the_question_brings_itself_answers_nothing() -> None:
+    question = "Who is the Director of Solvane in 2025?"
+    assert not may_answer(without("The director of Solvane spoke in 2025.", question), AnswerType.PERSON)
+    assert may_answer(without("The director of Solvane is Ada Byron.", question), AnswerType.PERSON)
