@@ -1,0 +1,103 @@
+"""Does this version take over the data of every release before it, whole and answering?"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select, text
+
+from config.loader import LoadedSettings, load_settings
+from core.events import CitationEvent
+from db.migrations import upgrade
+from db.models import Document, DocumentChunk
+from db.roles import OWNER_ROLE
+from db.urls import DatabaseAddress
+from services import first_run
+from services.bootstrap import Services, open_services
+from tests.fixtures.application import assert_bound_by_policies
+from tests.fixtures.postgres import PostgresServer
+from tests.releases.content import Release, counts, releases
+
+
+@pytest.fixture(params=releases(), ids=lambda release: release.folder.name)
+def release(request: pytest.FixtureRequest) -> Release:
+    """Each one that is kept."""
+    kept: Release = request.param
+    return kept
+
+
+@pytest.fixture
+def restored(
+    release: Release, migrated_template: str, postgres_server: PostgresServer, tmp_path: Path
+) -> Iterator[str]:
+    """A database with the release's data, not yet migrated. The template stands for a server that knows our roles."""
+    name = f"release_{uuid4().hex[:12]}"
+    postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE template0 OWNER {OWNER_ROLE}")
+    release.restore(postgres_server.url(name), tmp_path)
+    yield name
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def services(
+    restored: str, environment: dict[str, str], postgres_server: PostgresServer
+) -> AsyncIterator[Services]:
+    """The application of today over the data of then."""
+    await upgrade(DatabaseAddress(postgres_server.socket_dir, 5432, restored, OWNER_ROLE, ssl_mode="disable"))
+    loaded: LoadedSettings = load_settings(environ=environment | {"FOUNDRY__database__name": restored})
+    async with open_services(loaded) as opened:
+        await assert_bound_by_policies(opened)
+        yield opened
+
+
+async def test_no_row_of_a_release_is_lost(
+    release: Release, services: Services, restored: str, postgres_server: PostgresServer
+) -> None:
+    before = json.loads(release.rows.read_text(encoding="utf-8"))
+    after = counts(postgres_server.url(restored))
+    lost = {table: (rows, after.get(table, 0)) for table, rows in before.items() if after.get(table, 0) < rows}
+    assert before["public.documents"]
+    assert before["public.document_chunks"]
+    assert not lost
+
+
+async def test_its_documents_still_answer_and_open(services: Services) -> None:
+    principal = await first_run.local_principal(services)
+    run = await services.answering.ask(principal, "What oil carry-over is allowed for Corvane?")
+    citations = [event.citation async for event in run.events() if isinstance(event, CitationEvent)]
+    assert any("25 ppm" in citation.quote for citation in citations)
+    opened = await services.documents.passage(
+        principal, citations[0].chunk_id, char_start=citations[0].char_start, char_end=citations[0].char_end
+    )
+    assert opened.text[opened.char_start : opened.char_end] == citations[0].quote
+
+
+async def test_its_conversations_are_there(services: Services) -> None:
+    principal = await first_run.local_principal(services)
+    async with services.database.transaction(principal.organization_id) as session:
+        messages = await session.scalar(text("SELECT count(*) FROM messages"))
+        ratings = await session.scalar(text("SELECT count(*) FROM feedback WHERE value = 1"))
+    assert (messages, ratings) == (4, 1)
+
+
+async def test_its_files_lie_where_its_documents_say(release: Release, services: Services, tmp_path: Path) -> None:
+    principal = await first_run.local_principal(services)
+    async with services.database.transaction(principal.organization_id) as session:
+        paths = (await session.scalars(select(Document.file_path))).all()
+        chunks = await session.scalar(select(func.count()).select_from(DocumentChunk))
+    with tarfile.open(release.files) as archive:
+        kept = sum(member.isfile() for member in archive)
+    assert len(paths) == kept
+    assert all((tmp_path / "files" / path).is_file() for path in paths)
+    assert chunks
+
+
+async def test_another_organisation_sees_nothing_of_it(services: Services) -> None:
+    async with services.database.transaction(uuid4()) as session:
+        assert await session.scalar(select(func.count()).select_from(Document)) == 0
+        assert await session.scalar(select(func.count()).select_from(DocumentChunk)) == 0
