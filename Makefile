@@ -9,7 +9,7 @@ QUESTIONS ?= examples/questions.jsonl
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint bench eval install install-dev clean
+.PHONY: help run demo test coverage lint bench eval install install-dev clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,15 @@ demo: install ## the same in a scratch folder; prints the cited answer and ends 
 
 test: install-dev lint ## lint, then all tests (TESTS="tests/unit/core" for some)
 	$(BIN)/pytest -n 2 --dist loadfile $(TESTS) $(ARGS)
+
+coverage: install-dev ## all tests with coverage, child processes included; fails below 95 % of lines in a package
+	rm -rf .coverage && mkdir .coverage
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/.coverage/data \
+	    $(BIN)/pytest -n 2 --dist loadfile $(TESTS) $(ARGS)
+	$(BIN)/coverage combine -q --data-file=.coverage/all .coverage
+	@for package in core config graph services; do \
+	    $(BIN)/coverage report --data-file=.coverage/all --include="$$package/*" --fail-under=95 || low=1; \
+	done; test -z "$$low"
 
 lint: install-dev ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
@@ -50,4 +59,4 @@ install-dev:
 	@.ci/bootstrap requirements-dev.lock
 
 clean: ## remove the virtual environment and caches; data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -18,6 +18,7 @@ import structlog
 
 from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderUnavailableError
 from core.types import Health, PluginStatus
+from plugins.installed import installed, manifest_of
 from plugins.interfaces import (
     PROTOCOL_VERSION,
     AuthProvider,
@@ -32,8 +33,10 @@ from plugins.interfaces import (
     Reranker,
     VectorDBProvider,
 )
-from plugins.manifest import Entries, Entry, Kind, discover, manifest_of
+from plugins.manifest import Entries, Entry, Kind, discover
 from plugins.references import resolve, validate_options
+from plugins.sandbox import probe
+from plugins.signatures import problems
 
 log = structlog.get_logger(__name__)
 
@@ -135,7 +138,7 @@ class PluginManager:
             except Exception as error:  # the others must still be closed
                 log.warning("plugin_close_failed", kind=kind, plugin=name, reason=_reason(error))
 
-    async def _build_one(self, kind: str, entry: Entry) -> None:
+    async def _build_one(self, kind: Kind, entry: Entry) -> None:
         key = (kind, entry.name)
         state = PluginState(kind, entry.name, entry.plugin, PluginStatus.HEALTHY)
         plugin: Plugin | None = None
@@ -196,19 +199,24 @@ def schema_of(reference: str) -> str:
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False, default=str) + "\n"
 
 
-async def _made(kind: str, entry: Entry, context: PluginContext) -> Plugin:
+async def _made(kind: Kind, entry: Entry, context: PluginContext) -> Plugin:
     manifest = manifest_of(entry.plugin)
     if manifest is not None and manifest.kind != kind:
         raise ConfigurationError(f"plugin: {entry.plugin} is a {manifest.kind}, not a {kind}.")
     if manifest is not None and manifest.protocol != PROTOCOL_VERSION:
         raise ConfigurationError(f"It speaks protocol {manifest.protocol}; this version needs {PROTOCOL_VERSION}.")
+    stranger = installed(entry.plugin)
+    if stranger is not None:
+        await probe(stranger, kind, entry.config)
     # Imports read files and may be slow; the loop goes on meanwhile.
     implementation = await asyncio.to_thread(resolve, entry.plugin)
     options = validate_options(implementation, entry.config, f"plugins.{kind}.{entry.name}")
     plugin = implementation(options, context)
-    if not isinstance(plugin, Plugin):
-        raise ConfigurationError(f"plugin: {entry.plugin} lacks start, health_check or close.")
-    return plugin
+    wrong = problems(kind, plugin)
+    if wrong:
+        raise ConfigurationError(f"plugin: {entry.plugin} is no {kind} plugin: {'; '.join(wrong)}.")
+    made: Plugin = plugin
+    return made
 
 
 async def _within(seconds: float, call: Callable[[], Awaitable[_Result]], what: str) -> _Result:

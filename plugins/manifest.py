@@ -1,13 +1,10 @@
-"""What does a plugin say about itself, and where does it send text?"""
+"""What does a plugin say about itself?"""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, get_args
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,8 +17,6 @@ Kind: TypeAlias = Literal[
 KINDS: tuple[str, ...] = get_args(Kind)
 FILE = "plugin.yaml"
 _ROOT = Path(__file__).parent
-_SEES_TEXT = ("llm", "embedding", "reranker")
-_ADDRESS_OPTIONS = ("base_url", "url", "endpoint", "host")
 
 
 class Manifest(BaseModel):
@@ -86,45 +81,3 @@ def discover(root: Path = _ROOT) -> list[tuple[Path, Manifest]]:
         ConfigurationError: One of them is wrong.
     """
     return [(path.parent, read_manifest(path)) for path in sorted(root.glob(f"*/*/{FILE}"))]
-
-
-def manifest_of(reference: str) -> Manifest | None:
-    """The manifest of a shipped plugin by its reference; None when there is none."""
-    return _shipped().get(reference)
-
-
-def models_leaving(entries: Entries) -> list[tuple[str, str]]:
-    """Where texts of questions and passages go: (name of the entry, host), only enabled entries, only other machines.
-
-    The address in the options counts; without one, what the manifest says. An entry about which nothing is known is
-    listed too: silence must not pass for "stays here".
-    """
-    leaving = []
-    for kind in _SEES_TEXT:
-        for entry in entries.get(kind, ()):
-            if entry.enabled:
-                leaving += [(entry.name, host) for host in _hosts(entry)]
-    return leaving
-
-
-def _hosts(entry: Entry) -> Sequence[str]:
-    manifest = manifest_of(entry.plugin)
-    if manifest is not None and manifest.local:
-        return ()
-    address = next((str(entry.config[key]) for key in _ADDRESS_OPTIONS if entry.config.get(key)), "")
-    if address:
-        host = urlsplit(address if "://" in address else f"//{address}").hostname or address
-        return () if _is_here(host) else (host,)
-    return (manifest.hosts if manifest is not None else ()) or ("an address unknown to us",)
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-@cache
-def _shipped() -> Mapping[str, Manifest]:
-    return {manifest.reference: manifest for _, manifest in discover()}

@@ -5,15 +5,13 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from core.errors import ConfigurationError
+from plugins.installed import GROUP, entry_point
 
-GROUP = "knowledge_foundry.plugins"
 _MODULE = re.compile(r"plugins(\.[A-Za-z_]\w*)+")
 _SECRET = re.compile(r"key|secret|password|token|credential|authorization", re.I)
 
@@ -27,7 +25,7 @@ def resolve(reference: str) -> type[Any]:
     Raises:
         ConfigurationError: Not allowed, not there, or no plugin class.
     """
-    installed = _installed(reference)
+    installed = entry_point(reference)
     module_name, _, attribute = reference.partition(":")
     if installed is None and not (_MODULE.fullmatch(module_name) and attribute.isidentifier()):
         raise ConfigurationError(
@@ -62,13 +60,6 @@ def validate_options(plugin: type[Any], config: Mapping[str, Any], where: str) -
     except ValidationError as error:
         problems = [_problem(dict(item), where, options) for item in error.errors(include_url=False)]
         raise ConfigurationError("; ".join(problems)) from error
-
-
-@cache
-def _installed(reference: str) -> EntryPoint | None:
-    # Reading the metadata of all packages takes milliseconds; a package installed meanwhile needs a restart anyhow.
-    points = entry_points(group=GROUP)
-    return next((point for point in points if reference in (point.name, point.value)), None)
 
 
 def _problem(item: Mapping[str, Any], where: str, options: type[BaseModel]) -> str:

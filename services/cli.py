@@ -6,6 +6,7 @@ Exit codes: 0 well; 1 something is wrong, said in one readable message on standa
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,32 +16,32 @@ import structlog
 import typer
 
 from core.errors import KnowledgeFoundryError
-from services.commands import config, eval, user
-from services.commands.ask import ask
-from services.commands.doctor import doctor
-from services.commands.ingest import ingest
-from services.commands.migrate import migrate
 from services.commands.terminal import Interrupted
-from services.commands.up import up
 
-app = typer.Typer(
-    name="foundry",
-    help="Knowledge Foundry: drop in documents, ask, and open the page behind every answer.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command()(up)
-app.command()(ask)
-app.command()(ingest)
-app.command()(migrate)
-app.command()(doctor)
-app.add_typer(config.app, name="config")
-app.add_typer(eval.app, name="eval")
-app.add_typer(user.app, name="user")
+COMMANDS = ("up", "ask", "ingest", "migrate", "doctor")
+GROUPS = ("config", "eval", "user", "plugins")
 
 
-@app.callback()
+def application(wanted: str = "") -> typer.Typer:
+    """The command line; when ``wanted`` is a command, with that one alone, since importing all takes seconds."""
+    app = typer.Typer(
+        name="foundry",
+        help="Knowledge Foundry: drop in documents, ask, and open the page behind every answer.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(options)
+    chosen = {wanted} if wanted in (*COMMANDS, *GROUPS) else {*COMMANDS, *GROUPS}
+    for name in COMMANDS:
+        if name in chosen:
+            app.command(name)(getattr(importlib.import_module(f"services.commands.{name}"), name))
+    for name in GROUPS:
+        if name in chosen:
+            app.add_typer(importlib.import_module(f"services.commands.{name}").app, name=name)
+    return app
+
+
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from, and all log lines.")] = False,
 ) -> None:
@@ -56,8 +57,9 @@ def options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    wanted = next((argument for argument in given if not argument.startswith("-")), "")
     try:
-        app(args=given, prog_name="foundry")
+        application(wanted)(args=given, prog_name="foundry")
     except KnowledgeFoundryError as error:
         if "--debug" in given:
             raise

@@ -21,7 +21,8 @@ import typer
 from config.loader import IGNORE_MODEL_KEYS
 from config.models import Settings
 from core.errors import KnowledgeFoundryError
-from plugins.manifest import KINDS, models_leaving
+from plugins.leaving import models_leaving
+from plugins.manifest import KINDS
 from services import first_run
 from services.commands import answers, first_account, processes
 from services.commands.gateway import Gateway

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from config.loader import load_settings
 from config.models import KINDS, PluginEntry
 from core.errors import ConfigurationError, ProviderUnavailableError
 from core.types import PluginStatus
-from plugins import manifest as manifests
-from plugins import references
+from plugins import installed, references
 from plugins.interfaces import PluginContext
+from plugins.leaving import models_leaving
 from plugins.manager import SCHEMA_FILE, PluginManager, schema_of, write_schemas
-from plugins.manifest import Manifest, discover, models_leaving, read_manifest
+from plugins.manifest import KINDS as MANIFEST_KINDS
+from plugins.manifest import Manifest, discover, read_manifest
 
 SOURCE = """
 import asyncio
@@ -46,6 +46,11 @@ class Good:
         return Health(PluginStatus.HEALTHY)
     async def close(self):
         Good.closed.append(type(self).__name__)
+    async def get(self, key): ...
+    async def set(self, key, value, ttl_seconds): ...
+    async def delete(self, key): ...
+    async def exists(self, key): ...
+    async def clear(self, pattern): ...
 
 class BadConstructor(Good):
     def __init__(self, options, context):
@@ -74,6 +79,7 @@ class Late(Good):
             raise RuntimeError("not yet")
 
 class NoPlugin:
+    start = health_check = lambda self: None
     Options = Options
     def __init__(self, options, context): ...
 
@@ -120,7 +126,7 @@ async def test_good_plugin_is_built_found_checked_and_closed(sample: str, tmp_pa
     [
         ("plugins.sample_plugin:BadConstructor", {}, "no such moon"),
         ("plugins.sample_plugin:BadStart", {}, "the disk is full"),
-        ("plugins.sample_plugin:NoPlugin", {}, "lacks start"),
+        ("plugins.sample_plugin:NoPlugin", {}, "start() must be `async def`"),
         ("plugins.sample_plugin:NoOptions", {}, "no plugin"),
         ("plugins.sample_plugin:Absent", {}, "Absent"),
         ("plugins.absent:Thing", {}, "no such module"),
@@ -211,19 +217,10 @@ async def test_later_kinds_can_be_given_what_was_built_before(sample: str, tmp_p
 async def test_older_protocol_is_refused(sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = {"name": "x", "kind": "cache", "version": "1.0.0", "description": "An old one.", "local": True}
     old = Manifest.model_validate({**fields, "protocol": 99, "reference": f"{sample}:Good"})
-    monkeypatch.setattr(manifests, "_shipped", lambda: {old.reference: old})
+    monkeypatch.setattr(installed, "_shipped", lambda: {old.reference: old})
     manager = _manager(tmp_path, ("old", old.reference, {}))
     await manager.build("cache")
     assert "protocol 99" in manager.states()[0].reason
-
-
-async def test_installed_entry_point_is_found_by_name(
-    sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    point = EntryPoint("third-party", f"{sample}:Good", references.GROUP)
-    monkeypatch.setattr(references, "entry_points", lambda group: [point] if group == references.GROUP else [])
-    manager = _manager(tmp_path, ("mine", "third-party", {}))
-    assert await manager.build("cache") == ("mine",)
 
 
 def test_every_shipped_plugin_is_whole_and_its_schema_current() -> None:
@@ -252,7 +249,7 @@ def test_every_entry_of_the_shipped_settings_is_a_shipped_plugin_with_right_opti
 
 
 def test_kinds_of_settings_and_manifests_are_the_same() -> None:
-    assert set(KINDS) == set(manifests.KINDS)
+    assert set(KINDS) == set(MANIFEST_KINDS)
 
 
 def test_schemas_are_written_for_every_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
