@@ -6,6 +6,9 @@ pooling and L2 normalisation inside. int8 is ONNX Runtime's dynamic quantisation
 Two things are shaped by measurement (benchmarks/README.md). Layer normalisation is written out: on a processor the
 fused operator sums one number at a time, the plain ones sum vectors. Attention has a way without mask, taken by batches
 without padding: only there ONNX Runtime never writes out the matrix of scores.
+
+Weights have the names of a BERT checkpoint. Without ``embeddings.word_embeddings.weight`` the graph takes the vectors
+of words instead of their ids: a large vocabulary need not be in memory then.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 Weights = dict[str, npt.NDArray[np.float32]]
-LAYERS = 6
+WORDS = "embeddings.word_embeddings.weight"
 HEADS = 12
 EPSILON = 1e-12
 OPSET = 17
@@ -63,9 +66,14 @@ def _model(weights: Weights) -> Any:
         return output
 
     constant("epsilon", np.array(EPSILON, np.float32))
-    embedded = _embeddings(weights, constant, nodes)
-    hidden = embedded
-    for layer in range(LAYERS):
+    if WORDS in weights:
+        tokens = helper.make_tensor_value_info("input_ids", TensorProto.INT32, ["batch", "tokens"])
+        hidden = _embeddings(weights, constant, nodes)
+    else:
+        width = weights["embeddings.LayerNorm.weight"].size
+        tokens = helper.make_tensor_value_info("words", TensorProto.FLOAT, ["batch", "tokens", width])
+        hidden = _given_embeddings(weights, constant, node)
+    for layer in range(_layers(weights)):
         hidden = _layer(weights, f"encoder.layer.{layer}", hidden, constant, node)
     mask = node("Cast", ["attention_mask"], "mask_float", to=TensorProto.FLOAT)
     mask3 = node("Unsqueeze", [mask, constant("axis_last", np.array([2], np.int64))], "mask3")
@@ -75,13 +83,13 @@ def _model(weights: Weights) -> Any:
     node("LpNormalization", [mean], "embedding", axis=1, p=2)
     graph = helper.make_graph(
         nodes,
-        "minilm",
+        "encoder",
         [
-            helper.make_tensor_value_info("input_ids", TensorProto.INT32, ["batch", "tokens"]),
+            tokens,
             helper.make_tensor_value_info("attention_mask", TensorProto.INT32, ["batch", "tokens"]),
             helper.make_tensor_value_info("padded", TensorProto.BOOL, []),
         ],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 384])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", "width"])],
         initializers,
     )
     return helper.make_model(
@@ -95,7 +103,7 @@ def _embeddings(weights: Weights, constant: Any, nodes: list[Any]) -> str:
     from onnx import helper
 
     # One segment only: its embedding is added to every word, and the operator's segment input stays empty.
-    words = weights["embeddings.word_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    words = weights[WORDS] + weights["embeddings.token_type_embeddings.weight"][0]
     nodes.append(
         helper.make_node(
             "EmbedLayerNormalization",
@@ -116,6 +124,19 @@ def _embeddings(weights: Weights, constant: Any, nodes: list[Any]) -> str:
     return "embedded"
 
 
+def _given_embeddings(weights: Weights, constant: Any, node: Any) -> str:
+    segment = weights["embeddings.token_type_embeddings.weight"][0]
+    positions = constant("positions", weights["embeddings.position_embeddings.weight"] + segment)
+    tokens = node("Shape", ["words"], "tokens", start=1, end=2)
+    zero = constant("zero", np.array([0], np.int64))
+    placed = node("Slice", [positions, zero, tokens, zero], "placed")
+    return _normalised(weights, "embeddings", node("Add", ["words", placed], "embedded"), constant, node)
+
+
+def _layers(weights: Weights) -> int:
+    return 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer."))
+
+
 def _layer(weights: Weights, name: str, hidden: str, constant: Any, node: Any) -> str:
     def product(inputs: str, part: str) -> str:
         weight = constant(f"{name}.{part}.weight", weights[f"{name}.{part}.weight"].T)
@@ -126,15 +147,7 @@ def _layer(weights: Weights, name: str, hidden: str, constant: Any, node: Any) -
         return str(node("Add", [product(inputs, part), bias], f"{name}.{part}.sum"))
 
     def normalised(inputs: str, part: str) -> str:
-        here = f"{name}.{part}.LayerNorm"
-        mean = node("ReduceMean", [inputs], f"{here}.mean", axes=[-1], keepdims=1)
-        centred = node("Sub", [inputs, mean], f"{here}.centred")
-        square = node("Mul", [centred, centred], f"{here}.square")
-        variance = node("ReduceMean", [square], f"{here}.variance", axes=[-1], keepdims=1)
-        spread = node("Sqrt", [node("Add", [variance, "epsilon"], f"{here}.variance_above_0")], f"{here}.spread")
-        unit = node("Div", [centred, spread], f"{here}.unit")
-        scaled = node("Mul", [unit, constant(f"{here}.gamma", weights[f"{here}.weight"])], f"{here}.scaled")
-        return str(node("Add", [scaled, constant(f"{here}.beta", weights[f"{here}.bias"])], f"{here}.normalised"))
+        return _normalised(weights, f"{name}.{part}", inputs, constant, node)
 
     parts = [f"attention.self.{part}" for part in ("query", "key", "value")]
     bias = constant(f"{name}.qkv_bias", np.concatenate([weights[f"{name}.{part}.bias"] for part in parts]))
@@ -145,6 +158,18 @@ def _layer(weights: Weights, name: str, hidden: str, constant: Any, node: Any) -
     inner = [product(middle, "intermediate.dense"), bias]
     active = node("BiasGelu", inner, f"{name}.active", "com.microsoft")
     return normalised(node("Add", [dense(active, "output.dense"), middle], f"{name}.skipped"), "output")
+
+
+def _normalised(weights: Weights, name: str, inputs: str, constant: Any, node: Any) -> str:
+    here = f"{name}.LayerNorm"
+    mean = node("ReduceMean", [inputs], f"{here}.mean", axes=[-1], keepdims=1)
+    centred = node("Sub", [inputs, mean], f"{here}.centred")
+    square = node("Mul", [centred, centred], f"{here}.square")
+    variance = node("ReduceMean", [square], f"{here}.variance", axes=[-1], keepdims=1)
+    spread = node("Sqrt", [node("Add", [variance, "epsilon"], f"{here}.variance_above_0")], f"{here}.spread")
+    unit = node("Div", [centred, spread], f"{here}.unit")
+    scaled = node("Mul", [unit, constant(f"{here}.gamma", weights[f"{here}.weight"])], f"{here}.scaled")
+    return str(node("Add", [scaled, constant(f"{here}.beta", weights[f"{here}.bias"])], f"{here}.normalised"))
 
 
 def _attention(name: str, inputs: list[str], node: Any) -> str:

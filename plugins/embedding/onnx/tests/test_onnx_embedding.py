@@ -13,9 +13,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from core.errors import ProviderUnavailableError
-from core.types import Vector
+from core.types import EmbeddingKind, Vector
 from plugins.embedding.onnx import OnnxEmbedding
-from plugins.embedding.onnx.provider import DIMENSION, UNPADDED_FROM, _batches, _package_folder
+from plugins.embedding.onnx.encoders import DIMENSION, MINILM_PACKAGE, package_file
+from plugins.embedding.onnx.provider import UNPADDED_FROM, _batches
 from plugins.interfaces import PluginContext
 
 TEXTS = ["The boiler needs service every 2,000 hours.", "Wie viele Urlaubstage habe ich?", "热泵", "x"]
@@ -42,8 +43,8 @@ async def embedding(models: Path) -> AsyncIterator[OnnxEmbedding]:
 
 def reference(text: str, embedding: OnnxEmbedding) -> Vector:
     """The encoder written out with numpy, straight from the weights."""
-    w = load_file(_package_folder() / "model.safetensors")
-    windows, _ = embedding._windows([text])
+    w = load_file(package_file(MINILM_PACKAGE, "model.safetensors"))
+    windows, _ = embedding._windows([text], EmbeddingKind.PASSAGE)
     ids = windows[0]
 
     def norm(x: Vector, name: str) -> Vector:
