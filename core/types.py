@@ -135,7 +135,7 @@ class Candidate:
     chunk: Chunk
     score: float
     dense_score: float | None = None
-    """Cosine similarity, -1–1."""
+    """Cosine on the scale of ``core.similarity``: 0 is unrelated, 1 the same; -1–1."""
     sparse_score: float | None = None
     """BM25, 0 and up."""
 

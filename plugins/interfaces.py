@@ -232,6 +232,17 @@ class EmbeddingProvider(Plugin, Protocol):
         """Sync. Name recorded beside stored vectors; two names never share a collection."""
 
     @property
+    def similarity_range(self) -> tuple[float, float]:
+        """Sync. Cosine of a question with a passage on something else, and with one that is the question itself.
+
+        Before a cosine is compared with a fixed number it is rescaled by it (``core.similarity``).
+        """
+
+    @property
+    def multilingual(self) -> bool:
+        """Sync. Whether it knows most languages; else the size of its tokens tells how well it knows a question."""
+
+    @property
     def max_tokens(self) -> int:
         """Sync. Longest text the model reads whole, without its special tokens; more would be cut."""
 

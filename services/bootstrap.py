@@ -16,10 +16,11 @@ from redis.asyncio import BlockingConnectionPool, Redis
 
 from config.loader import LoadedSettings, load_settings
 from config.models import Settings
-from core.errors import ProviderUnavailableError
+from core.errors import ConfigurationError, ProviderUnavailableError
 from core.identity import Principal, Role
 from core.security.passwords import PasswordRules
 from db.engine import create_engine
+from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
 from graph.build import build_graph
 from graph.context import AnswerSettings, GraphContext
@@ -132,6 +133,7 @@ async def _assemble(settings: Settings, database: Database, redis: Redis, plugin
     embedding = plugins.get("embedding", _first(plugins, "embedding"))
     vectors = plugins.get("vector_db", settings.vector_db.provider)
     collection = settings.vector_db.collection
+    await _same_model(database, embedding.model_name)
     await vectors.create_collection(collection, embedding.get_dimension(), settings.vector_db.distance_metric)
     blobs = BlobStore(Path(settings.storage.data_dir) / "files")
     queue = JobQueue(connect(redis_url(settings)), settings.queue.names[0])
@@ -172,6 +174,18 @@ async def _assemble(settings: Settings, database: Database, redis: Redis, plugin
         operations=OperationsService(database, redis, plugins),
         limits=LimitService(limiter, settings.rate_limiting),
     )
+
+
+async def _same_model(database: Database, name: str) -> None:
+    """Vectors of two models cannot be compared; a search over both would be wrong without a word."""
+    async with database.transaction(None) as session:
+        others = await DocumentRepository(session).embedding_models() - {name}
+    if others:
+        raise ConfigurationError(
+            f"plugins.embedding is {name}, but documents were indexed with {', '.join(sorted(others))}.",
+            next_step=f"Set the plugin's model and precision back to {min(others)}, or use another data folder and"
+            " database and upload the documents there.",
+        )
 
 
 def _graph_context(

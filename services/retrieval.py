@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -16,13 +17,14 @@ from sqlalchemy import func, select
 
 from core.errors import ProviderUnavailableError
 from core.identity import Principal
+from core.similarity import rescaled
 from core.types import Candidate, Chunk, HybridHit, SparseVector, Vector, VectorFilter
 from db.models import Document, DocumentChunk
 from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
 from graph.context import Retrieval
 from plugins.interfaces import EmbeddingProvider, VectorDBProvider
-from services.fusion import fuse
+from services.fusion import COSINE_FLOOR, fuse
 from services.lexical import LexicalIndex, WeighedQuery
 
 log = structlog.get_logger(__name__)
@@ -136,11 +138,18 @@ class HybridRetriever:
     ) -> list[HybridHit]:
         if mode is SearchMode.DENSE:
             found = await self._vectors.search(self._collection, dense, depth, filters)
-            return [HybridHit(hit.id, hit.payload, hit.score, None) for hit in found]
+            return [HybridHit(hit.id, hit.payload, self._similarity(hit.score), None) for hit in found]
         hits = await self._vectors.search_hybrid(self._collection, dense, sparse, depth, filters)
+        hits = [replace(hit, dense_score=self._similarity(hit.dense_score)) for hit in hits]
         if mode is SearchMode.BM25:
             return [hit for hit in hits if hit.sparse_score]
         return hits
+
+    def _similarity(self, cosine: float | None) -> float | None:
+        """Brought to the scale on which fusion and judgement rest, whatever the model."""
+        if cosine is None:
+            return None
+        return min(max(rescaled(cosine, self._embedding.similarity_range), COSINE_FLOOR), 1.0)
 
     def _weight(self, question: str, mode: SearchMode) -> float:
         """Share of the dense side: as configured, less where the embedding model does not know the language."""
@@ -150,6 +159,8 @@ class HybridRetriever:
 
     def _familiarity(self, question: str) -> float:
         """How well the embedding model knows the words of a question, 0–1, by the size of its tokens."""
+        if self._embedding.multilingual:
+            return 1.0
         tokens = len(self._embedding.token_spans(question))
         characters = sum(not character.isspace() for character in question)
         if not tokens:

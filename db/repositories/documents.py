@@ -184,6 +184,10 @@ class DocumentRepository:
             raise NotFoundError(f"There is no version {version_id} of that document.")
         return version
 
+    async def embedding_models(self) -> frozenset[str]:
+        """Models of all vectors that are searched, in any organisation."""
+        return frozenset(await self._session.scalar(select(func.embedding_models())) or ())
+
     async def is_blob_used(self, file_path: str) -> bool:
         """Whether any version of the organisation still has this file."""
         statement = select(DocumentVersion.id).where(DocumentVersion.file_path == file_path).limit(1)

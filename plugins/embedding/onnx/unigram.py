@@ -225,7 +225,7 @@ def _tokens(
         for identity, length in pieces[word[0]]:
             start, end = end, end + length
             # Neighbours that no piece has are one, as in training.
-            if identity == unknown and ids and ids[-1] == unknown and start >= word.start() > 0:
+            if identity == unknown and ids[-1:] == [unknown]:
                 spans[-1] = (spans[-1][0], end)
                 continue
             ids.append(identity)

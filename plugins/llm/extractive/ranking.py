@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from core.similarity import rescaled
 from core.text import language, matching, names, questions, sentences, terms
 from core.types import Grounding, Passage
 from plugins.interfaces import EmbeddingProvider
@@ -192,4 +193,5 @@ def _named(grounding: Grounding, found: Sequence[Sentence]) -> Scores:
 async def _meaning(question: str, found: Sequence[Sentence], embedding: EmbeddingProvider) -> Scores:
     vectors = await embedding.embed_batch([f"{item.around.strip()}\n{item.text}" for item in found])
     cosines = np.asarray(vectors @ await embedding.embed_text(question), dtype=np.float64)
+    cosines = rescaled(cosines, embedding.similarity_range)
     return np.clip((cosines - COSINE_LOW) / (COSINE_HIGH - COSINE_LOW), 0, 1)
