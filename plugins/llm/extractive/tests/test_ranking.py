@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from core.types import Grounding, Passage
+from plugins.embedding.onnx import OnnxEmbedding
+from plugins.interfaces import PluginContext
 from plugins.llm.extractive.ranking import choose, rank
+from tests.fixtures.embeddings import NarrowEmbedding
 
 MANUAL = "The TX-120 reaches 110 degrees. Its filter is cleaned by the operator. The hall has a crane."
 VISITS = "The engineer of Northwind inspects the boiler in spring. The inspection takes three hours."
@@ -41,3 +45,21 @@ async def test_length_of_time_is_answered_only_by_one() -> None:
 
 async def test_nothing_is_ranked_without_sentences() -> None:
     assert await answer("What?", "") == []
+
+
+async def test_sentences_score_alike_with_a_model_whose_cosines_sit_in_a_narrow_band(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    passages = tuple(
+        Passage(number=n, text=text, language="en", score=1.0) for n, text in enumerate((MANUAL, VISITS), start=1)
+    )
+    grounding = Grounding(question="Who cleans the filter?", passages=passages)
+    scores = []
+    async with httpx.AsyncClient() as http:
+        context = PluginContext(http=http, data_dir=tmp_path_factory.mktemp("models"))
+        for kind in (OnnxEmbedding, NarrowEmbedding):
+            embedding = kind(kind.Options(), context)
+            await embedding.start()
+            scores.append([item.score for item in await rank(grounding, embedding)])
+    assert scores[0] == pytest.approx(scores[1], abs=0.001)
+    assert max(scores[0]) - min(scores[0]) > 0.1
