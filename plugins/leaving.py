@@ -29,12 +29,13 @@ def models_leaving(entries: Entries) -> list[tuple[str, str]]:
 
 def _hosts(entry: Entry) -> Sequence[str]:
     manifest = manifest_of(entry.plugin)
-    if manifest is not None and manifest.local:
-        return ()
     address = next((str(entry.config[key]) for key in _ADDRESS_OPTIONS if entry.config.get(key)), "")
     if address:
+        # It counts for local ones too: a server like Ollama may run on another machine.
         host = urlsplit(address if "://" in address else f"//{address}").hostname or address
         return () if _is_here(host) else (host,)
+    if manifest is not None and manifest.local:
+        return ()
     return (manifest.hosts if manifest is not None else ()) or ("an address unknown to us",)
 
 

@@ -27,7 +27,7 @@ class Manifest(BaseModel):
         reference: ``module:Class`` of the implementation.
         modules: Libraries it imports when it is built.
         hosts: Hosts it calls unless its options name others.
-        local: Whether it works without calling anything outside this machine.
+        local: Whether it works without calling anything outside this machine, unless its options name another.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from core.errors import KnowledgeFoundryError, ProviderUnavailableError
+from core.errors import KnowledgeFoundryError, ProviderError, ProviderUnavailableError
 from core.types import CompletionRequest, CompletionResponse
 from plugins.upstream import translate
 
@@ -131,10 +131,8 @@ class TextStream:
         return ""
 
     def _broken(self, error: Exception) -> KnowledgeFoundryError | Exception:
-        if isinstance(error, KnowledgeFoundryError):
-            return error
-        ours = translate(error, self._pricing.service)
-        if ours is not None and not ours.retryable and self._text:
+        ours = error if isinstance(error, KnowledgeFoundryError) else translate(error, self._pricing.service)
+        if isinstance(ours, ProviderError) and not ours.retryable and any(self._text):
             # Whatever breaks after text was seen is a broken stream: another provider may still answer.
             return ProviderUnavailableError(f"{self._pricing.service} broke off in the middle of the answer.")
         return ours or error

@@ -33,24 +33,28 @@ _EMPTY_PURSE = "insufficient_quota"
 
 
 @contextmanager
-def translated(service: str) -> Iterator[None]:
-    """Raise failures of the block in our words; ``service`` names who failed. Everything unknown passes through."""
+def translated(service: str, *, foreign: bool = False) -> Iterator[None]:
+    """Raise failures of the block in our words; ``service`` names who failed. Everything unknown passes through.
+
+    Args:
+        foreign: The block runs nothing but somebody else's code, so that the unknown is a failure of theirs too.
+    """
     try:
         yield
     except KnowledgeFoundryError:
         raise
     except Exception as error:
-        ours = translate(error, service)
+        ours = translate(error, service, foreign=foreign)
         if ours is None:
             raise
         raise ours from error
 
 
-def translate(error: Exception, service: str) -> ProviderError | None:
-    """The error in our words; None for one that no outside service caused (a mistake of ours)."""
+def translate(error: Exception, service: str, *, foreign: bool = False) -> ProviderError | None:
+    """The error in our words; None for one that no outside service caused (a mistake of ours, unless ``foreign``)."""
     names = {cls.__name__ for cls in type(error).__mro__}
     library = _library(error)
-    if library is None and not isinstance(error, TimeoutError | OSError | json.JSONDecodeError):
+    if library is None and not foreign and not isinstance(error, TimeoutError | OSError | json.JSONDecodeError):
         return None
     status, kind = _status(error), _kind(error)
     if _EMPTY_PURSE in kind:
@@ -64,7 +68,8 @@ def translate(error: Exception, service: str) -> ProviderError | None:
     if library != "redis" or not names & _FOR_GOOD:
         if library is None and isinstance(error, json.JSONDecodeError):
             return ProviderError(f"{service} answered with something that is not JSON.")
-        if library is None or names & _MAY_PASS:
+        silent = library is None and status is None and isinstance(error, TimeoutError | OSError)
+        if silent or names & _MAY_PASS:
             return ProviderUnavailableError(f"{service} does not answer.", next_step="Check its address, or try later.")
     number = f" with status {status}" if status else ""
     return ProviderError(f"{service} refused{number} ({type(error).__name__}).", next_step="See the log for the cause.")
@@ -101,7 +106,9 @@ def _library(error: Exception) -> str | None:
 
 
 def _status(error: Exception) -> int | None:
-    candidates = (getattr(error, "status_code", None), getattr(getattr(error, "response", None), "status_code", None))
+    # aiohttp calls it ``status``, Google's clients call it ``code``.
+    own = (getattr(error, name, None) for name in ("status_code", "status", "code"))
+    candidates = (*own, getattr(getattr(error, "response", None), "status_code", None))
     # A stream that fails after its headers carries the 200 it began with, which says nothing.
     return next((status for status in candidates if isinstance(status, int) and status >= 400), None)
 

@@ -6,8 +6,8 @@ Real official clients against local servers of the same protocols (``tests/serve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,9 +16,14 @@ from core.errors import ProviderError, ProviderRateLimitError, ProviderUnavailab
 from core.types import CompletionRequest, CompletionResponse, Message, PluginStatus
 from plugins.interfaces import CompletionStream, LLMProvider, Plugin, PluginContext
 from plugins.llm.anthropic import AnthropicProvider
+from plugins.llm.azure import AzureProvider
+from plugins.llm.langchain import LangChainProvider
+from plugins.llm.ollama import OllamaProvider
 from plugins.llm.openai import OpenAIProvider
 from tests.servers.anthropic_server import AnthropicServer
+from tests.servers.azure_server import DEPLOYMENT, AzureServer
 from tests.servers.model_server import WORDS, Fault, ModelServer
+from tests.servers.ollama_server import OllamaServer
 from tests.servers.openai_server import MODEL, OpenAIServer
 
 ANSWER = "".join(WORDS)
@@ -32,41 +37,86 @@ STREAMED = ASKED.model_copy(update={"stream": True})
 PRICES = {MODEL: {"input": 2.0, "output": 10.0}}
 
 
+def _openai(address: str) -> dict[str, Any]:
+    return {"api_key": "sk-test", "base_url": f"{address}/v1", "prices": PRICES}
+
+
+def _anthropic(address: str) -> dict[str, Any]:
+    return {"api_key": "sk-test", "base_url": address, "prices": PRICES, "takes_temperature": ["*"]}
+
+
+def _azure(address: str) -> dict[str, Any]:
+    return {"api_key": "sk-test", "endpoint": address, "prices": PRICES, "deployments": {MODEL: DEPLOYMENT}}
+
+
+def _ollama(address: str) -> dict[str, Any]:
+    return {"api_key": "sk-test", "base_url": address}
+
+
+def _langchain(address: str) -> dict[str, Any]:
+    return {
+        "reference": "langchain_openai:ChatOpenAI",
+        "kwargs": {"base_url": f"{address}/v1"},
+        "secret_kwargs": {"api_key": "sk-test"},
+        "prices": PRICES,
+        "probe": True,
+    }
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A plugin, the server of its protocol and the options that lead to an address.
+
+    Attributes:
+        sent_model: What the server is asked for when the caller asks for ``MODEL``.
+        priced: Whether tokens cost anything.
+    """
+
+    implementation: Any
+    server: type[ModelServer]
+    options: Callable[[str], dict[str, Any]]
+    sent_model: str = MODEL
+    priced: bool = True
+
+
+VENDORS = {
+    "openai": Vendor(OpenAIProvider, OpenAIServer, _openai),
+    "anthropic": Vendor(AnthropicProvider, AnthropicServer, _anthropic),
+    "azure": Vendor(AzureProvider, AzureServer, _azure, sent_model=DEPLOYMENT),
+    "ollama": Vendor(OllamaProvider, OllamaServer, _ollama, priced=False),
+    "langchain": Vendor(LangChainProvider, OpenAIServer, _langchain),
+}
+
+
 @dataclass(frozen=True)
 class Wire:
     """A provider, its server and how to make another one with other options."""
 
     provider: LLMProvider
     server: ModelServer
-    implementation: Any
-    options: dict[str, Any]
+    vendor: Vendor
 
-    async def another(self, context: PluginContext, **options: Any) -> LLMProvider:
-        provider: LLMProvider = self.implementation(
-            self.implementation.Options.model_validate({**self.options, **options}), context
-        )
-        await provider.start()
-        return provider
+    async def another(self, context: PluginContext, *, address: str = "", **options: Any) -> LLMProvider:
+        return await _made(self.vendor, context, address or self.server.address, **options)
+
+    def cost(self, input_tokens: int, output_tokens: int) -> float:
+        """Dollars by the prices of the test."""
+        return input_tokens * 2e-6 + output_tokens * 10e-6 if self.vendor.priced else 0.0
 
 
-@pytest.fixture(
-    params=[(OpenAIProvider, OpenAIServer, {}), (AnthropicProvider, AnthropicServer, {"takes_temperature": ["*"]})],
-    ids=["openai", "anthropic"],
-)
+async def _made(vendor: Vendor, context: PluginContext, address: str, **options: Any) -> LLMProvider:
+    given = {**vendor.options(address), "default_model": MODEL, "timeout_s": 5, **options}
+    provider: LLMProvider = vendor.implementation(vendor.implementation.Options.model_validate(given), context)
+    await provider.start()
+    return provider
+
+
+@pytest.fixture(params=VENDORS)
 async def wire(request: pytest.FixtureRequest, plugin_context: PluginContext) -> AsyncIterator[Wire]:
-    implementation, server_type, more = request.param
-    async with server_type().running() as server:
-        options = {
-            "api_key": "sk-test",
-            "base_url": server.base_url,
-            "default_model": MODEL,
-            "timeout_s": 5,
-            "prices": PRICES,
-            **more,
-        }
-        made = Wire(None, server, implementation, options)  # type: ignore[arg-type]  # filled in below
-        provider = await made.another(plugin_context)
-        yield replace(made, provider=provider)
+    vendor = VENDORS[request.param]
+    async with vendor.server().running() as server:
+        provider = await _made(vendor, plugin_context, server.address)
+        yield Wire(provider, server, vendor)
         await provider.close()
 
 
@@ -86,7 +136,7 @@ async def test_whole_answer_carries_text_tokens_and_cost(wire: Wire) -> None:
     assert isinstance(answer, CompletionResponse)
     assert (answer.text, answer.model, answer.finish_reason) == (ANSWER, MODEL, "stop")
     assert (answer.input_tokens, answer.output_tokens, answer.token_count) == (100, 20, 120)
-    assert answer.cost_usd == pytest.approx(100 * 2e-6 + 20 * 10e-6)
+    assert answer.cost_usd == pytest.approx(wire.cost(100, 20))
     assert answer.latency_ms > 0
 
 
@@ -98,7 +148,7 @@ async def test_streamed_answer_comes_in_pieces_and_ends_with_its_usage(wire: Wir
     answer = stream.response
     assert (answer.text, answer.model, answer.finish_reason) == (ANSWER, MODEL, "stop")
     assert (answer.input_tokens, answer.output_tokens) == (100, 20)
-    assert answer.cost_usd == pytest.approx(100 * 2e-6 + 20 * 10e-6)
+    assert answer.cost_usd == pytest.approx(wire.cost(100, 20))
     await stream.aclose()
     assert stream.response == answer
     assert (wire.server.opened, wire.server.cancelled) == (1, 0)
@@ -107,12 +157,10 @@ async def test_streamed_answer_comes_in_pieces_and_ends_with_its_usage(wire: Wir
 async def test_request_reaches_the_server_as_asked_with_the_key(wire: Wire) -> None:
     await wire.provider.complete(ASKED)
     body = wire.server.bodies[0]
-    assert body["model"] == MODEL
-    assert body["max_tokens"] == 77
-    assert body["temperature"] == 0.3
+    assert wire.server.asked(0) == {"model": wire.vendor.sent_model, "max_tokens": 77, "temperature": 0.3}
     assert body["messages"][-1] == {"role": "user", "content": "How long do refunds take?"}
     assert "Be brief." in str(body)
-    assert "sk-test" in wire.server.headers.get("authorization", "") + wire.server.headers.get("x-api-key", "")
+    assert "sk-test" in "".join(wire.server.headers.get(name, "") for name in ("authorization", "x-api-key", "api-key"))
 
 
 @pytest.mark.parametrize("asked", [ASKED, STREAMED], ids=["whole", "streamed"])
@@ -234,7 +282,7 @@ async def test_health_says_what_is_wrong_and_never_raises(wire: Wire, plugin_con
     unwell = await wire.provider.health_check()
     assert unwell.status is PluginStatus.BROKEN
     assert "not working" in unwell.detail
-    away = await wire.another(plugin_context, base_url="http://127.0.0.1:9")
+    away = await wire.another(plugin_context, address="http://127.0.0.1:9")
     assert "does not answer" in (await away.health_check()).detail
     await away.close()
     assert "not started" in (await away.health_check()).detail
@@ -244,8 +292,9 @@ async def test_models_and_costs_are_told_without_a_call(wire: Wire, plugin_conte
     provider = await wire.another(plugin_context, models=["other", MODEL])
     assert isinstance(provider, Plugin)
     assert provider.get_supported_models() == (MODEL, "other")
-    assert provider.calculate_cost(1_000_000, 0, MODEL) == pytest.approx(2.0)
-    assert provider.calculate_cost(0, 1_000_000, f"{MODEL}-2026-01-31") == pytest.approx(10.0)
+    assert provider.calculate_cost(1_000_000, 0, MODEL) == pytest.approx(wire.cost(1_000_000, 0))
+    dated = provider.calculate_cost(0, 1_000_000, f"{MODEL}-2026-01-31")
+    assert dated == pytest.approx(wire.cost(0, 1_000_000))
     assert provider.calculate_cost(1_000_000, 1_000_000, "unknown") == 0.0
     await provider.close()
     await provider.close()

