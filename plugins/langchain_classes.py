@@ -75,7 +75,7 @@ def load(options: LangChainOptions, base: type[_Class]) -> type[_Class]:
     except AttributeError as error:
         raise ConfigurationError(f"reference: {module_name} has no class {name}.") from error
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise ConfigurationError(f"reference: {options.reference} is not a {base.__name__} of LangChain.")
+        raise ConfigurationError(f"reference: {options.reference} is not a kind of LangChain's {base.__name__}.")
     return found
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import httpx
 
 SERVICE = "Ollama"
+CHAT, EMBED = "/api/chat", "/api/embed"
 
 
 class OllamaServer:
@@ -41,7 +42,7 @@ class OllamaServer:
             response = await self._http.send(request, stream=True, follow_redirects=False)
             if not response.is_success:
                 await response.aclose()
-                self._refuse(response, str(body.get("model", "")))
+                self._refuse(response, path, str(body.get("model", "")))
             return response
 
     async def posted(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,9 +73,14 @@ class OllamaServer:
         named = model if ":" in model.rpartition("/")[2] else f"{model}:latest"
         return named not in await self.models(timeout_s=timeout_s)
 
-    def _refuse(self, response: httpx.Response, model: str) -> None:
+    def _refuse(self, response: httpx.Response, path: str, model: str) -> None:
         if response.status_code == 404 and model:
             raise not_pulled(model)
+        if response.status_code == 400 and path == EMBED:
+            raise ProviderError(
+                f"{SERVICE} refused a text, most likely because it is longer than the model's window.",
+                next_step="Set max_tokens to that window, or lower.",
+            )
         response.raise_for_status()
 
 

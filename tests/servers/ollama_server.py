@@ -14,7 +14,7 @@ from tests.servers.embeddings import Embeddings
 from tests.servers.model_server import WORDS, Fault
 
 MODEL = "foundry-test-1"
-WINDOW = 64
+WINDOW = 200
 """Signs an embedded text may have; more is refused unless the call allows cutting it off."""
 
 
@@ -36,10 +36,10 @@ class OllamaServer(Embeddings):
         ]
 
     async def complete(self, request: Request) -> Response:
-        model = (await request.json())["model"]
-        if model not in (MODEL, *self.pulled):
-            return JSONResponse({"error": f'model "{model}" not found, try pulling it first'}, 404)
-        return await super().complete(request)
+        return await self._absent(request) or await super().complete(request)
+
+    async def embed(self, request: Request) -> Response:
+        return await self._absent(request) or await super().embed(request)
 
     async def models(self, request: Request) -> JSONResponse:
         self.headers = dict(request.headers)
@@ -80,6 +80,12 @@ class OllamaServer(Embeddings):
             return JSONResponse({"error": "the input length exceeds the context length"}, 400)
         vectors = [self.vector(text) for text in texts]
         return JSONResponse({"model": MODEL, "embeddings": vectors, "total_duration": 1, "prompt_eval_count": 1})
+
+    async def _absent(self, request: Request) -> Response | None:
+        model = (await request.json())["model"]
+        if model in (MODEL, *self.pulled):
+            return None
+        return JSONResponse({"error": f'model "{model}" not found, try pulling it first'}, 404)
 
     def _end(self) -> dict[str, Any]:
         durations = {"total_duration": 5, "load_duration": 1, "prompt_eval_duration": 2, "eval_duration": 2}

@@ -18,7 +18,13 @@ MODEL = "foundry-test-1"
 
 
 class OpenAIServer(Embeddings):
-    """``POST /v1/chat/completions``, ``POST /v1/embeddings`` and ``GET /v1/models``."""
+    """``POST /v1/chat/completions``, ``POST /v1/embeddings`` and ``GET /v1/models``.
+
+    Attributes:
+        reversed: Whether vectors come in another order than the texts; only their ``index`` tells.
+    """
+
+    reversed = False
 
     @property
     def base_url(self) -> str:
@@ -59,8 +65,8 @@ class OpenAIServer(Embeddings):
             return JSONResponse(self.error(400, "invalid_request_error"), 400)
         encoding = body.get("encoding_format", "float")
         found = [_embedding(i, self.vector(text)[: body.get("dimensions")], encoding) for i, text in enumerate(texts)]
-        # The order of the list means nothing; `index` does.
-        return JSONResponse({"object": "list", "model": MODEL, "data": found[::-1], "usage": _USAGE})
+        data = found[::-1] if self.reversed else found
+        return JSONResponse({"object": "list", "model": MODEL, "data": data, "usage": _USAGE})
 
     async def events(self) -> AsyncIterator[str]:
         yield _chunk([{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])

@@ -16,7 +16,7 @@ from core.errors import ConfigurationError, ProviderError, ProviderUnavailableEr
 from core.types import CompletionRequest, CompletionResponse, Health, PluginStatus
 from plugins.interfaces import CompletionStream, PluginContext
 from plugins.llm.ollama.options import OllamaOptions
-from plugins.ollama_server import SERVICE, OllamaServer, mapping, not_pulled
+from plugins.ollama_server import CHAT, SERVICE, OllamaServer, mapping, not_pulled
 from plugins.streaming import Piece, Pricing, TextStream
 from plugins.upstream import translated
 
@@ -104,7 +104,7 @@ class OllamaProvider:
         return asked
 
     async def _streamed(self, request: CompletionRequest, started: float) -> TextStream:
-        response = await self._started.opened("/api/chat", self._asked(request))
+        response = await self._started.opened(CHAT, self._asked(request))
         stream = TextStream(
             request,
             _pieces(response),

@@ -91,7 +91,10 @@ async def test_whatever_a_class_raises_is_an_error_of_the_provider_without_our_t
         ({"reference": "langchain_core_evil:X", "modules": ["langchain_core"]}, "allowed"),
         ({"reference": "langchain_nowhere:X", "modules": ["langchain_nowhere"]}, "pip install langchain-nowhere"),
         ({"reference": f"{HERE}:Absent"}, "no class Absent"),
-        ({"reference": "langchain_core.messages:AIMessage", "modules": ["langchain_core"]}, "not a BaseChatModel"),
+        (
+            {"reference": "langchain_core.messages:AIMessage", "modules": ["langchain_core"]},
+            "not a kind of LangChain's BaseChatModel",
+        ),
         ({"fields": {"temperature": "warmth"}}, "no such field"),
         ({"secret_kwargs": {"temperature": "sk-secret"}}, "temperature"),
     ],

@@ -1,0 +1,5 @@
+"""How does a model of sentence-transformers embed texts?"""
+
+from plugins.embedding.sentence_transformers.provider import SentenceTransformersEmbedding
+
+__all__ = ["SentenceTransformersEmbedding"]
