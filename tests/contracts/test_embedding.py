@@ -159,6 +159,15 @@ async def test_order_of_the_texts_is_kept(provider: EmbeddingProvider, batch_siz
         assert int(np.argmax(together @ alone)) == position
 
 
+@pytest.mark.parametrize(
+    "provider",
+    [
+        pytest.param("onnx", marks=pytest.mark.slow),
+        pytest.param("sentence_transformers", marks=needs_torch),
+        *REMOTE,
+    ],
+    indirect=True,
+)
 async def test_ten_thousand_texts_come_back_in_order(provider: EmbeddingProvider) -> None:
     words = ["pump", "valve", "holiday", "refund", "boiler", "invoice", "train"]
     vectors = await provider.embed_batch([words[i % len(words)] for i in range(10_000)], 256)
