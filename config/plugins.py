@@ -16,6 +16,9 @@ class Routing(Section):
     priority: int = Field(100, ge=0, description="Lower comes first.")
     models: tuple[str, ...] = Field((), description="Model names it takes, as globs; empty means all it knows.")
     fallback_for: tuple[str, ...] = Field((), description="Entries it stands in for when they fail.")
+    local: bool | None = Field(
+        None, description="Whether confidential documents may reach it. Unsaid: when nothing leaves this machine."
+    )
 
 
 class PluginEntry(Section):

@@ -70,7 +70,9 @@ class FeatureFlags(Section):
     hybrid_search: bool = Field(True, description="Search by meaning and by words; off: by meaning only.")
     semantic_cache: bool = Field(False, description="Answers that were given before.")
     llm_streaming: bool = Field(True, description="Show an answer while it is written.")
-    multi_model_routing: bool = Field(False, description="Choose among several models.")
+    multi_model_routing: bool = Field(
+        False, description="Choose among several models; off: the entry of the highest priority alone."
+    )
     auto_reranking: bool = Field(False, description="Permit the evaluation to switch reranking on.")
     voice_input: bool = Field(False, description="Speak a question.")
 
@@ -127,6 +129,17 @@ class PromptIds(Section):
     rewrite: str = Field("rewrite", pattern=r"^[a-z0-9_.-]+$", description="Puts a question differently.")
 
 
+class ModelRouting(Section):
+    """What happens when a model fails. `plugins.llm` says which models there are."""
+
+    first_token_timeout_s: float = Field(60.0, gt=0, le=3600, description="A model that has not begun by then failed.")
+    idle_timeout_s: float = Field(30.0, gt=0, le=600, description="So has a stream that is silent for so long.")
+    rounds: int = Field(3, ge=1, le=10, description="Times each model is tried for an answer at most.")
+    retry_budget_s: float = Field(20.0, ge=0, le=600, description="No new round begins later after the first failure.")
+    breaker_failures: int = Field(5, ge=1, le=1000, description="Failures in a row after which a model is left alone.")
+    breaker_pause_s: float = Field(30.0, gt=0, le=3600, description="Seconds it is left alone before one call probes.")
+
+
 class GenerationSettings(Section):
     """How answers are written."""
 
@@ -134,4 +147,5 @@ class GenerationSettings(Section):
     temperature: float = Field(0.2, ge=0, le=2, description="How freely it writes.")
     max_tokens: int = Field(2048, ge=1, le=32_000, description="Longest answer.")
     timeout_s: float = Field(120.0, gt=0, le=3600, description="Longest time for a whole answer.")
+    routing: ModelRouting = ModelRouting()
     prompts: PromptIds = PromptIds()

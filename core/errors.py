@@ -4,7 +4,8 @@ KnowledgeFoundryError
 ├── ConfigurationError            settings are wrong; nothing was started
 ├── ProviderError                 an outside service refused for good
 │   ├── ProviderUnavailableError  it is down or silent; trying again may help
-│   └── ProviderRateLimitError    it asks us to slow down
+│   ├── ProviderRateLimitError    it asks us to slow down
+│   └── ProviderNotAllowedError   nobody who could answer may see what is asked
 ├── DatabaseError                 PostgreSQL could not do it
 ├── AuthenticationError           we do not know who you are
 ├── AuthorizationError            we know you, and you may not
@@ -71,6 +72,20 @@ class ProviderRateLimitError(ProviderError):
     def __init__(self, message: str, *, next_step: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(message, next_step=next_step)
         self.retry_after_s = retry_after_s
+
+
+class ProviderNotAllowedError(ProviderError):
+    """Providers are there, and none of them may see what is asked; nothing was sent.
+
+    Attributes:
+        confidential: The text is confidential; otherwise the organisation allows none of their models.
+    """
+
+    code = "provider_not_allowed"
+
+    def __init__(self, message: str, *, next_step: str = "", confidential: bool = False) -> None:
+        super().__init__(message, next_step=next_step)
+        self.confidential = confidential
 
 
 class DatabaseError(KnowledgeFoundryError):

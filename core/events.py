@@ -114,6 +114,8 @@ class RefusalReason(StrEnum):
     NO_DOCUMENTS = "no_documents"
     UNSAFE_QUESTION = "unsafe_question"
     NO_PROVIDER = "no_provider"
+    CONFIDENTIAL = "confidential"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
 
 
 class RefusalEvent(_Event):
@@ -136,6 +138,7 @@ class NoticeKind(StrEnum):
     FLAGGED = "flagged"
     REWRITTEN = "rewritten"
     PARTIAL = "partial"
+    CONFIDENTIAL = "confidential"
 
 
 class NoticeEvent(_Event):
@@ -148,7 +151,7 @@ class NoticeEvent(_Event):
 
 
 class UsageEvent(_Event):
-    """What the answer took."""
+    """What the answer took, all calls of models for it together; ``provider`` and ``model`` wrote what stands."""
 
     type: Literal["usage"] = "usage"
     provider: str

@@ -173,6 +173,9 @@ class Metrics:
         )
         self.llm_tokens = Counter("llm_tokens_total", "Tokens.", ["provider", "model", "direction"], registry=r)
         self.llm_cost = Counter("llm_cost_usd_total", "US dollars.", ["provider", "model"], registry=r)
+        self.llm_breaker = Gauge(
+            "llm_breaker_state", "1 closed, 0.5 half open, 0 open.", ["provider", "model"], registry=r
+        )
         self.active_connections = Gauge("active_connections", "Open connections.", ["kind"], registry=r)
         self.http_requests = Counter(
             "http_requests_total", "Requests by route template.", ["method", "route", "status"], registry=r

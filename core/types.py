@@ -126,6 +126,8 @@ class Chunk:
     context: str = ""
     language: str = "und"
     collection_id: UUID | None = None
+    confidential: bool = False
+    """Whether its collection is: such text reaches only models marked local."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,13 @@ class HybridHit:
     sparse_score: float | None
 
 
+class DataClass(StrEnum):
+    """How far the text of a collection may travel: to any model in use, or only to those marked local."""
+
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+
+
 class EmbeddingKind(StrEnum):
     """Whether a text asks or answers; some models embed the two differently."""
 
@@ -237,8 +246,20 @@ class Grounding(_Frozen):
     term_idf: Mapping[str, float] = Field(default_factory=dict)
 
 
+class Clearance(_Frozen):
+    """Who may see a request; a router obeys, single providers need not look.
+
+    Attributes:
+        local_only: It carries confidential text: only providers marked local may see it.
+        models: Globs of the model names its organisation allows; empty means all.
+    """
+
+    local_only: bool = False
+    models: tuple[str, ...] = ()
+
+
 class CompletionRequest(_Frozen):
-    """What is asked of a language model."""
+    """What is asked of a language model; an empty ``model`` leaves the choice to whoever answers."""
 
     messages: tuple[Message, ...] = Field(min_length=1)
     model: str
@@ -246,6 +267,7 @@ class CompletionRequest(_Frozen):
     max_tokens: int = Field(default=2048, ge=1, le=32_000)
     stream: bool = False
     grounding: Grounding | None = None
+    clearance: Clearance = Clearance()
 
 
 class CompletionResponse(_Frozen):

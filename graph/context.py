@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
 from core.events import AnswerEvent
 from core.identity import Principal
-from core.types import Candidate, Message
-from plugins.interfaces import EmbeddingProvider, LLMProvider, Reranker
+from core.types import Candidate, Clearance, Message
+from plugins.interfaces import EmbeddingProvider, Reranker, RoutedModel
 
 Emit = Callable[[AnswerEvent], Awaitable[None]]
 
@@ -73,18 +73,26 @@ class GraphContext:
     Attributes:
         extractive: Whether ``llm`` quotes evidence instead of asking a model.
         fallback: Answers when ``llm`` cannot; None when ``llm`` is the fallback itself.
+        allowed_models: Globs of the models the organisation allows; empty means all.
+        confidential_history: An answer before this one used confidential passages.
     """
 
     principal: Principal
     retriever: Retriever
     reranker: Reranker
-    llm: LLMProvider
-    llm_name: str
+    llm: RoutedModel
     embedding: EmbeddingProvider
     extractive: bool = False
-    fallback: LLMProvider | None = None
+    fallback: RoutedModel | None = None
     settings: AnswerSettings = AnswerSettings()
     history: tuple[Message, ...] = ()
+    confidential_history: bool = False
+    allowed_models: tuple[str, ...] = ()
     collection_ids: frozenset[UUID] | None = None
     document_ids: frozenset[UUID] | None = None
     emit: Emit = _nowhere
+
+    def clearance(self, evidence: Sequence[Candidate] = ()) -> Clearance:
+        """Who may see this conversation together with this evidence."""
+        confidential = self.confidential_history or any(candidate.chunk.confidential for candidate in evidence)
+        return Clearance(local_only=confidential, models=self.allowed_models)

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from core.events import RefusalReason
 from core.types import Candidate
+from plugins.interfaces import ModelCall
 
 
 class AnswerState(TypedDict, total=False):
@@ -24,6 +25,8 @@ class AnswerState(TypedDict, total=False):
     rewrites: int
     degraded: list[str]
     refusal: RefusalReason
+    calls: list[ModelCall]
+    """Calls of models that no usage event has told of yet."""
     answer: str
     cited: int
     """How many citations the answer carries."""

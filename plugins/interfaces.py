@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from uuid import UUID
@@ -153,6 +154,77 @@ class LLMProvider(Plugin, Protocol):
 
     def get_supported_models(self) -> tuple[str, ...]:
         """Sync. Model names this provider answers for; the first is its default."""
+
+
+class CallStatus(StrEnum):
+    """How a call of a model ended; a label of metrics."""
+
+    OK = "ok"
+    CANCELLED = "cancelled"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    REFUSED = "refused"
+    FAILED = "failed"
+    """The provider raised something that is no error of ours: a mistake in the plugin."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call of one provider that ended, well or not.
+
+    Tokens of a call that broke off are what the vendor told, else an estimate; a call that failed before its first
+    token has none.
+    """
+
+    provider: str
+    model: str
+    status: CallStatus
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """Another provider answers now.
+
+    Attributes:
+        failed: Entry that broke off or never began, and ``reason``, the code of its error.
+        took_over: Entry that answers now; the same one after a retry.
+        restarted: Text was given out already. It is void: the answer begins anew.
+    """
+
+    failed: str
+    reason: str
+    took_over: str
+    model: str
+    restarted: bool
+
+
+class CallListener(Protocol):
+    """Hears what a routed request does."""
+
+    def called(self, call: ModelCall) -> None:
+        """Sync. A call ended; every one is told, failed and cancelled ones too."""
+
+    async def failed_over(self, failover: Failover) -> None:
+        """Told before the first piece of the new answer is given out."""
+
+
+class RoutedModel(LLMProvider, Protocol):
+    """Several providers that look like one; ``plugins.router.Router``."""
+
+    async def complete(
+        self, request: CompletionRequest, listener: CallListener | None = None
+    ) -> CompletionResponse | CompletionStream:
+        """As ``LLMProvider.complete``, by whichever provider may and can.
+
+        A stream that breaks is begun anew elsewhere only when a listener is there to void what was given out.
+
+        Raises:
+            ProviderNotAllowedError: The request's clearance admits no provider.
+        """
 
 
 class VectorDBProvider(Plugin, Protocol):
@@ -382,17 +454,22 @@ __all__ = [
     "PROTOCOL_VERSION",
     "AuthProvider",
     "CacheProvider",
+    "CallListener",
+    "CallStatus",
     "CompletionStream",
     "CredentialStore",
     "DocumentParser",
     "EmbeddingProvider",
+    "Failover",
     "LLMProvider",
+    "ModelCall",
     "NotificationProvider",
     "Plugin",
     "PluginContext",
     "RateLimitDecision",
     "RateLimiter",
     "Reranker",
+    "RoutedModel",
     "StoredCredentials",
     "StoredSession",
     "TokenClaims",

@@ -27,16 +27,30 @@ def models_leaving(entries: Entries) -> list[tuple[str, str]]:
     return leaving
 
 
+def is_local(entry: Entry) -> bool:
+    """Whether the manifest says that nothing leaves this machine, and no option names another one."""
+    manifest = manifest_of(entry.plugin)
+    address = _address(entry)
+    return manifest is not None and manifest.local and (not address or _is_here(_host_of(address)))
+
+
 def _hosts(entry: Entry) -> Sequence[str]:
     manifest = manifest_of(entry.plugin)
-    address = next((str(entry.config[key]) for key in _ADDRESS_OPTIONS if entry.config.get(key)), "")
-    if address:
+    if address := _address(entry):
         # It counts for local ones too: a server like Ollama may run on another machine.
-        host = urlsplit(address if "://" in address else f"//{address}").hostname or address
+        host = _host_of(address)
         return () if _is_here(host) else (host,)
     if manifest is not None and manifest.local:
         return ()
     return (manifest.hosts if manifest is not None else ()) or ("an address unknown to us",)
+
+
+def _address(entry: Entry) -> str:
+    return next((str(entry.config[key]) for key in _ADDRESS_OPTIONS if entry.config.get(key)), "")
+
+
+def _host_of(address: str) -> str:
+    return urlsplit(address if "://" in address else f"//{address}").hostname or address
 
 
 def _is_here(host: str) -> bool:

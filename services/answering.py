@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -21,6 +21,7 @@ from core.events import (
     CitationEvent,
     DoneEvent,
     NoticeEvent,
+    NoticeKind,
     Outcome,
     RefusalEvent,
     ReplacedEvent,
@@ -31,7 +32,7 @@ from core.events import (
 from core.identity import Principal, Role
 from graph.build import AnswerGraph, run
 from graph.context import GraphContext
-from services.chats import ChatService, StoredAnswer
+from services.chats import ChatService, History, StoredAnswer
 from services.search import valid_question
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ log = structlog.get_logger(__name__)
 HISTORY = 6
 FINISHED_RUNS_KEPT_S = 60.0
 
-ContextFactory = Callable[[Principal], GraphContext]
+ContextFactory = Callable[[Principal], Awaitable[GraphContext]]
 """A snapshot of plugins and settings for one question; swapped plugins never change under a running answer."""
 
 
@@ -144,11 +145,13 @@ class AnsweringService:
         """
         principal.require(Role.VIEWER)
         text = valid_question(question)
-        history = await self._chats.history(principal, chat_id, limit=HISTORY) if chat_id else ()
+        history = await self._chats.history(principal, chat_id, limit=HISTORY) if chat_id else History()
+        snapshot = await self._context_of(principal)
         answer = AnswerRun(principal, await self._chats.add_question(principal, chat_id, text))
         context = replace(
-            self._context_of(principal),
-            history=history,
+            snapshot,
+            history=history.messages,
+            confidential_history=history.confidential,
             emit=answer.emit,
             collection_ids=collection_ids,
             document_ids=document_ids,
@@ -226,7 +229,7 @@ def collect(events: tuple[AnswerEvent, ...], outcome: Outcome, error: str, *, la
     text = ""
     citations: dict[int, CitationEvent] = {}
     sentences: list[SentenceEvent] = []
-    notices: list[str] = []
+    notices: list[NoticeEvent] = []
     usage: UsageEvent | None = None
     for event in events:
         match event:
@@ -241,7 +244,7 @@ def collect(events: tuple[AnswerEvent, ...], outcome: Outcome, error: str, *, la
             case SentenceEvent():
                 sentences.append(event)
             case NoticeEvent():
-                notices.append(event.text)
+                notices.append(event)
             case UsageEvent():
                 usage = event
             case _:
@@ -250,7 +253,8 @@ def collect(events: tuple[AnswerEvent, ...], outcome: Outcome, error: str, *, la
         text=text or error,
         citations=tuple(citations[number].citation for number in sorted(citations)),
         sentences=tuple(sentences),
-        notices=tuple(notices),
+        notices=tuple(notice.text for notice in notices),
+        confidential=any(notice.kind is NoticeKind.CONFIDENTIAL for notice in notices),
         outcome=outcome.value,
         token_count=usage.input_tokens + usage.output_tokens if usage else 0,
         cost_usd=usage.cost_usd if usage else 0.0,

@@ -24,16 +24,17 @@ from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
 from graph.build import build_graph
 from graph.context import AnswerSettings, GraphContext
-from plugins.interfaces import EmbeddingProvider, LLMProvider, PluginContext, RateLimiter, VectorDBProvider
+from plugins.interfaces import EmbeddingProvider, PluginContext, RateLimiter, VectorDBProvider
 from plugins.manager import PluginManager
 from plugins.manifest import KINDS
 from plugins.parser.pdf import pages as pdf_pages
 from services.accounts import AccountService
 from services.addresses import application_address, owner_address, redis_url
-from services.answering import AnsweringService
+from services.answering import AnsweringService, ContextFactory
 from services.blobs import BlobStore
 from services.chats import ChatService
 from services.credentials import DatabaseCredentialStore
+from services.data_policy import DataPolicyService
 from services.documents import DocumentService
 from services.ingestion import IngestionService
 from services.job_queue import JobQueue, connect
@@ -41,10 +42,10 @@ from services.lexical import LexicalIndex
 from services.limits import LimitService
 from services.operations import OperationsService
 from services.retrieval import HybridRetriever
+from services.routing import Models, open_models
 from services.search import SearchService
 from services.starters import StarterService, sample_starters
 
-EXTRACTIVE = "extractive"
 NOBODY = Principal(UUID(int=0), UUID(int=0), Role.VIEWER, "", scopes=frozenset())
 """Stands in the template until a question has a principal."""
 
@@ -71,6 +72,7 @@ class Services:
     search: SearchService
     operations: OperationsService
     limits: LimitService
+    data_policy: DataPolicyService
 
 
 @asynccontextmanager
@@ -151,7 +153,8 @@ async def _assemble(settings: Settings, database: Database, redis: Redis, plugin
     chats = ChatService(database)
     rules = PasswordRules(min_length=settings.auth.password_min_length)
     accounts = AccountService(database, plugins.get("auth", _first(plugins, "auth")), password_rules=rules)
-    template = _graph_context(settings, plugins, retriever, embedding)
+    models, policies = open_models(settings, plugins, redis), DataPolicyService(database)
+    template = _graph_context(settings, plugins, models, retriever, embedding)
     return Services(
         settings=settings,
         database=database,
@@ -169,9 +172,10 @@ async def _assemble(settings: Settings, database: Database, redis: Redis, plugin
         ),
         chats=chats,
         starters=StarterService(database, sample_starters()),
-        answering=AnsweringService(build_graph(), chats, lambda principal: replace(template, principal=principal)),
+        answering=AnsweringService(build_graph(), chats, _snapshots(template, policies)),
         search=SearchService(retriever, max_limit=settings.retrieval.max_k),
-        operations=OperationsService(database, redis, plugins),
+        operations=OperationsService(database, redis, plugins, models.router),
+        data_policy=policies,
         limits=LimitService(limiter, settings.rate_limiting),
     )
 
@@ -189,29 +193,25 @@ async def _same_model(database: Database, name: str) -> None:
 
 
 def _graph_context(
-    settings: Settings, plugins: PluginManager, retriever: HybridRetriever, embedding: EmbeddingProvider
+    settings: Settings,
+    plugins: PluginManager,
+    models: Models,
+    retriever: HybridRetriever,
+    embedding: EmbeddingProvider,
 ) -> GraphContext:
-    names = sorted(plugins.names("llm"), key=lambda name: _priority(settings, name))
-    if not names:
-        raise ProviderUnavailableError("No way to answer runs.", next_step="Enable the extractive entry in llm.")
-    fallback: LLMProvider | None = None
-    if names[0] != EXTRACTIVE and EXTRACTIVE in names:
-        fallback = plugins.get("llm", EXTRACTIVE)
-    llm = plugins.get("llm", names[0])
     return GraphContext(
         principal=NOBODY,
         retriever=retriever,
         reranker=plugins.get("reranker", _first(plugins, "reranker")),
-        llm=llm,
-        llm_name=names[0],
+        llm=models.router,
         embedding=embedding,
-        extractive=names[0] == EXTRACTIVE,
-        fallback=fallback,
+        extractive=models.extractive,
+        fallback=models.fallback,
         settings=AnswerSettings(
             rerank_top_k=settings.retrieval.rerank_top_k,
             min_evidence=settings.retrieval.min_evidence_score,
             max_rewrites=settings.retrieval.max_rewrites,
-            model=settings.generation.model or llm.get_supported_models()[0],
+            model=models.default_model,
             temperature=settings.generation.temperature,
             max_tokens=settings.generation.max_tokens,
             stream=settings.feature_flags.llm_streaming,
@@ -219,9 +219,11 @@ def _graph_context(
     )
 
 
-def _priority(settings: Settings, name: str) -> int:
-    entry = next(entry for entry in settings.plugins.llm if entry.name == name)
-    return entry.routing.priority if entry.routing else 100
+def _snapshots(template: GraphContext, policies: DataPolicyService) -> ContextFactory:
+    async def snapshot(principal: Principal) -> GraphContext:
+        return replace(template, principal=principal, allowed_models=await policies.allowed_models(principal))
+
+    return snapshot
 
 
 def _first(plugins: PluginManager, kind: str) -> str:

@@ -33,11 +33,23 @@ class StoredAnswer(View):
     citations: tuple[Citation, ...] = ()
     sentences: tuple[SentenceEvent, ...] = ()
     notices: tuple[str, ...] = ()
+    confidential: bool = False
     outcome: str
     token_count: int = 0
     cost_usd: float = 0.0
     latency_ms: float = 0.0
     model: str = ""
+
+
+class History(View):
+    """The last messages of a conversation, oldest first, as a model reads them.
+
+    Attributes:
+        confidential: Some answer of the whole conversation used confidential passages.
+    """
+
+    messages: tuple[ModelMessage, ...] = ()
+    confidential: bool = False
 
 
 class ChatService:
@@ -165,17 +177,19 @@ class ChatService:
 
     # -- for the answering service
 
-    async def history(self, principal: Principal, chat_id: UUID, *, limit: int) -> tuple[ModelMessage, ...]:
-        """The last messages, oldest first, as a model reads them."""
+    async def history(self, principal: Principal, chat_id: UUID, *, limit: int) -> History:
+        """The last messages, and whether they may be shown to any model."""
         async with self._database.transaction(principal.organization_id) as session:
             chats = ChatRepository(session)
             await chats.get(chat_id, principal=principal)
             rows = await chats.messages(chat_id, limit=limit)
-        return tuple(
+            confidential = await chats.is_confidential(chat_id)
+        messages = tuple(
             ModelMessage(role="user" if row.role == "user" else "assistant", content=row.content)
             for row in rows
             if row.content
         )
+        return History(messages=messages, confidential=confidential)
 
     async def add_question(self, principal: Principal, chat_id: UUID | None, question: str) -> UUID:
         """Store a question, in a new conversation when none is named; returns the conversation."""
@@ -216,7 +230,7 @@ class ChatService:
             chat.total_tokens += answer.token_count
             chat.total_cost += Decimal(str(answer.cost_usd))
             chat.model = answer.model
-            kept = answer.model_dump(mode="json", include={"citations", "sentences", "notices", "outcome", "model"})
+            kept = answer.model_dump(mode="json", include=_KEPT)
             session.add(
                 Message(
                     id=message_id,
@@ -230,6 +244,9 @@ class ChatService:
                     meta=kept,
                 )
             )
+
+
+_KEPT = {"citations", "sentences", "notices", "confidential", "outcome", "model"}
 
 
 def _title(title: str, *, empty: bool = False) -> str:

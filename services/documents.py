@@ -13,7 +13,7 @@ from sqlalchemy import Row, delete, func, select, update
 
 from core.errors import ProviderError, ValidationError
 from core.identity import Principal, Role, Scope
-from core.types import Box, Chunk
+from core.types import Box, Chunk, DataClass
 from db.models import Document, DocumentChunk, DocumentVersion, Task
 from db.repositories.documents import DocumentRepository
 from db.repositories.lexical import LexicalRepository
@@ -66,7 +66,13 @@ class DocumentService:
         async with self._database.transaction(principal.organization_id) as session:
             rows = await DocumentRepository(session).list_collections(principal)
             return tuple(
-                CollectionView(id=row[0].id, name=row[0].name, is_open=row[0].is_open, document_count=row[1])
+                CollectionView(
+                    id=row[0].id,
+                    name=row[0].name,
+                    is_open=row[0].is_open,
+                    document_count=row[1],
+                    data_class=DataClass(row[0].data_class),
+                )
                 for row in rows
             )
 

@@ -13,7 +13,9 @@ from sqlalchemy import text
 from core.errors import KnowledgeFoundryError
 from core.types import PluginStatus
 from db.unit_of_work import Database
+from plugins.breaker import BreakerState
 from plugins.manager import PluginManager
+from plugins.router import Router
 from services.views import HealthItem, HealthReport
 
 WORKER_SILENT = timedelta(seconds=30)
@@ -23,10 +25,11 @@ TIMEOUT_S = 5.0
 class OperationsService:
     """Health of stores, workers and plugins."""
 
-    def __init__(self, database: Database, redis: Redis, plugins: PluginManager) -> None:
+    def __init__(self, database: Database, redis: Redis, plugins: PluginManager, router: Router) -> None:
         self._database = database
         self._redis = redis
         self._plugins = plugins
+        self._router = router
 
     async def ready(self) -> HealthReport:
         """How the whole is. Ready means that questions are answered, perhaps not as well as usual."""
@@ -37,12 +40,24 @@ class OperationsService:
             HealthItem(name=s.name, kind=s.kind, status=s.status.value, detail=s.reason, latency_ms=s.latency_ms)
             for s in states
         ]
-        items = (postgres, redis, worker, *plugins)
+        items = (postgres, redis, worker, *plugins, *self._breakers())
         embeds = any(item.kind == "embedding" and item.status == PluginStatus.HEALTHY for item in plugins)
         ready = postgres.status == PluginStatus.HEALTHY and embeds
         well = all(item.status == PluginStatus.HEALTHY for item in items)
         status = PluginStatus.HEALTHY if well else PluginStatus.DEGRADED if ready else PluginStatus.BROKEN
         return HealthReport(ready=ready, status=status.value, items=items)
+
+    def _breakers(self) -> list[HealthItem]:
+        """Models that were called since the start; one that fails again and again is left alone for a while."""
+        return [
+            HealthItem(
+                name=f"{state.provider}/{state.model}",
+                kind="breaker",
+                status=(PluginStatus.HEALTHY if state.breaker is BreakerState.CLOSED else PluginStatus.DEGRADED).value,
+                detail="" if state.breaker is BreakerState.CLOSED else f"{state.breaker.value}: it failed repeatedly.",
+            )
+            for state in self._router.states()
+        ]
 
     async def _postgres(self) -> HealthItem:
         started = time.perf_counter()

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core.events import Citation, SentenceEvent
 from core.identity import Role
-from core.types import Box
+from core.types import Box, DataClass
 
 
 class View(BaseModel):
@@ -45,6 +45,7 @@ class CollectionView(View):
     is_open: bool
     """Readable by everybody in the organisation; otherwise only by those it is granted to."""
     document_count: int
+    data_class: DataClass = DataClass.INTERNAL
 
 
 class DocumentStatus(StrEnum):

@@ -24,6 +24,7 @@ STATUS: dict[type[errors.KnowledgeFoundryError], int] = {
     errors.ProviderError: 502,
     errors.ProviderUnavailableError: 503,
     errors.ProviderRateLimitError: 503,
+    errors.ProviderNotAllowedError: 403,
     errors.DatabaseError: 503,
     errors.AuthenticationError: 401,
     errors.AuthorizationError: 403,

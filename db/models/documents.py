@@ -21,6 +21,7 @@ class Collection(Tenant, Base):
 
     __tablename__ = "collections"
     __table_args__ = (
+        CheckConstraint("data_class in ('internal', 'confidential')", name="data_class"),
         Index(
             "uq_collections_organization_id_name",
             "organization_id",
@@ -32,6 +33,7 @@ class Collection(Tenant, Base):
 
     name: Mapped[str]
     is_open: Mapped[bool] = mapped_column(server_default=text("true"))
+    data_class: Mapped[str] = mapped_column(server_default="internal")
 
 
 class Grant(Tenant, Base):

@@ -57,6 +57,13 @@ class ChatRepository:
         newest = statement.order_by(Message.created_at.desc(), Message.id.desc()).limit(limit)
         return list(reversed((await self._session.scalars(newest)).all()))
 
+    async def is_confidential(self, chat_id: UUID) -> bool:
+        """Whether an answer of a conversation the caller already checked used confidential passages."""
+        statement = select(Message.id).where(
+            Message.chat_id == chat_id, Message.meta["confidential"].as_boolean(), ~Message.is_deleted
+        )
+        return await self._session.scalar(statement.limit(1)) is not None
+
     async def get_message(self, message_id: UUID, *, principal: Principal) -> Message:
         """A message in a conversation of the principal.
 

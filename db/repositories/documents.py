@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFoundError
 from core.identity import Principal, Role
-from core.types import Chunk
+from core.types import Chunk, DataClass
 from db.models import Collection, Document, DocumentChunk, DocumentVersion, Task, User
 
 CHUNK_COLUMNS = (
@@ -25,6 +25,7 @@ CHUNK_COLUMNS = (
     DocumentVersion.mime_type,
     DocumentVersion.paged,
     Document.collection_id,
+    Collection.data_class,
     DocumentChunk.content,
     DocumentChunk.page,
     DocumentChunk.page_label,
@@ -213,6 +214,7 @@ class DocumentRepository:
             select(*CHUNK_COLUMNS)
             .join(Document, Document.id == DocumentChunk.document_id)
             .join(DocumentVersion, DocumentVersion.id == DocumentChunk.version_id)
+            .join(Collection, Collection.id == Document.collection_id)
             .where(
                 DocumentChunk.id.in_(chunk_ids),
                 Document.id.in_(readable),
@@ -232,6 +234,7 @@ class DocumentRepository:
             select(*CHUNK_COLUMNS, Document.active_version_id)
             .join(Document, Document.id == DocumentChunk.document_id)
             .join(DocumentVersion, DocumentVersion.id == DocumentChunk.version_id)
+            .join(Collection, Collection.id == Document.collection_id)
             .where(DocumentChunk.id == chunk_id, Document.id.in_(readable))
         )
         row = (await self._session.execute(statement)).first()
@@ -290,4 +293,5 @@ def _chunk(row: Row[*tuple[object, ...]]) -> Chunk:
         context=values["context"],
         language=values["language"],
         collection_id=values["collection_id"],
+        confidential=values["data_class"] == DataClass.CONFIDENTIAL,
     )

@@ -12,6 +12,7 @@ from core.events import Stage, StageEvent
 from core.text import language, terms
 from core.types import CompletionRequest, CompletionResponse, Message
 from graph.context import GraphContext
+from graph.ledger import Ledger
 from graph.prompts import load
 from graph.state import AnswerState
 
@@ -29,8 +30,8 @@ MAX_REWRITTEN = 500
 async def contextualize(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
     """Make a follow-up question stand alone.
 
-    Reads ``question``; writes ``query``. Without a model, or when it is down, a question that points back is searched
-    together with the question before it.
+    Reads ``question``; writes ``query`` and ``calls``. Without a model, or when it is down or may not see the
+    conversation, a question that points back is searched together with the question before it.
     """
     context = runtime.context
     await context.emit(StageEvent(stage=Stage.CONTEXTUALIZE))
@@ -38,19 +39,20 @@ async def contextualize(state: AnswerState, runtime: Runtime[GraphContext]) -> A
     before = next((m.content for m in reversed(context.history) if m.role == "user"), "")
     if not before or not _follows_up(question):
         return {"query": question}
+    query, ledger = f"{before} {question}", Ledger()
     if not context.extractive:
         try:
-            return {"query": await _ask_model(question, context)}
+            query = await _ask_model(question, context, ledger)
         except ProviderError as error:
             log.warning("contextualize_skipped", reason=error.code)
-    return {"query": f"{before} {question}"}
+    return {"query": query, "calls": ledger.calls}
 
 
 def _follows_up(question: str) -> bool:
     return bool(_POINTS_BACK.search(question)) or len(terms.terms(question, language.detect(question))) < SHORT
 
 
-async def _ask_model(question: str, context: GraphContext) -> str:
+async def _ask_model(question: str, context: GraphContext, ledger: Ledger) -> str:
     request = CompletionRequest(
         messages=(
             Message(role="system", content=load("contextualize").text),
@@ -60,7 +62,8 @@ async def _ask_model(question: str, context: GraphContext) -> str:
         model=context.settings.model,
         temperature=0,
         max_tokens=200,
+        clearance=context.clearance(),
     )
-    response = await context.llm.complete(request)
+    response = await context.llm.complete(request, ledger)
     text = response.text.strip() if isinstance(response, CompletionResponse) else ""
     return text if 0 < len(text) <= MAX_REWRITTEN else question

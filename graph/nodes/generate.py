@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import structlog
 from langgraph.runtime import Runtime
 
-from core.errors import ProviderError
-from core.events import NoticeEvent, NoticeKind, RefusalReason, ReplacedEvent, Stage, StageEvent, UsageEvent
+from core.errors import ProviderError, ProviderNotAllowedError
+from core.events import NoticeEvent, NoticeKind, RefusalReason, Stage, StageEvent
 from core.types import Candidate, CompletionRequest, CompletionResponse, Grounding, Message, Passage
 from graph.context import GraphContext
+from graph.draft import Draft
 from graph.prompts import load
-from graph.release import SentenceReleaser
 from graph.state import AnswerState
-from plugins.interfaces import CompletionStream, LLMProvider
+from plugins.interfaces import CompletionStream, RoutedModel
 
 log = structlog.get_logger(__name__)
-
-NO_ANSWER = "NO_ANSWER"
 
 
 async def generate(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
     """Write the answer from the evidence.
 
-    Reads ``question``, ``query`` and ``evidence``; writes ``answer`` and ``cited``, or ``refusal`` when the model finds
-    no answer in them. When the model fails, before or amid its answer, the best sentences are quoted instead and the
-    run is marked.
+    Reads ``question``, ``query``, ``evidence`` and ``calls``; writes ``answer`` and ``cited``, or ``refusal`` when the
+    model finds no answer in them or no model may see them, and empties ``calls``, for their usage is told here. When
+    all models fail, before or amid their answer, the best sentences are quoted instead and the run is marked.
     """
     context = runtime.context
     await context.emit(StageEvent(stage=Stage.GENERATE))
@@ -42,77 +39,43 @@ async def generate(state: AnswerState, runtime: Runtime[GraphContext]) -> Answer
                 "whether they answer the question is yours to judge.",
             )
         )
-    releaser = SentenceReleaser(state["evidence"], context.emit)
+    draft = Draft(state["evidence"], context.emit, state.get("calls", ()))
+    changes: AnswerState = {}
     try:
-        refused = await _write(state, context, context.llm, context.llm_name, releaser)
+        await _write(_request(state, context), context.llm, draft)
     except ProviderError as error:
         if context.fallback is None:
-            raise
-        log.warning("model_failed", reason=error.code, provider=context.llm_name)
-        if releaser.text:
-            await context.emit(ReplacedEvent(text="", reason="The model broke off."))
-        await context.emit(
-            NoticeEvent(
-                kind=NoticeKind.DEGRADED,
-                component="llm",
-                text="The language model does not answer: these are the best matching sentences, word for word.",
-            )
-        )
-        releaser = SentenceReleaser(state["evidence"], context.emit)
-        refused = await _write(state, context, context.fallback, "extractive", releaser)
-        return {**_result(refused, releaser), "degraded": [*state.get("degraded", []), "llm"]}
-    return _result(refused, releaser)
+            if not isinstance(error, ProviderNotAllowedError):
+                raise
+            reason = RefusalReason.CONFIDENTIAL if error.confidential else RefusalReason.MODEL_NOT_ALLOWED
+            return {"refusal": reason, "calls": []}
+        log.warning("model_failed", reason=error.code)
+        changes = {"degraded": [*state.get("degraded", []), "llm"]}
+        await draft.begin_anew("The model broke off.")
+        await context.emit(NoticeEvent(kind=NoticeKind.DEGRADED, component="llm", text=_why_quoted(error)))
+        await _write(_request(state, context), context.fallback, draft)
+    finally:
+        # Also when the answer is stopped or fails: what was used was paid for.
+        await draft.tell_usage()
+    changes["calls"] = []
+    if draft.is_refusal:
+        return {**changes, "refusal": RefusalReason.NOT_IN_DOCUMENTS}
+    return {**changes, "answer": draft.releaser.text, "cited": draft.releaser.cited}
 
 
-def _result(refused: bool, releaser: SentenceReleaser) -> AnswerState:
-    if refused:
-        return {"refusal": RefusalReason.NOT_IN_DOCUMENTS}
-    return {"answer": releaser.text, "cited": releaser.cited}
+def _why_quoted(error: ProviderError) -> str:
+    if isinstance(error, ProviderNotAllowedError):
+        return f"{error.message} These are the best matching sentences, word for word."
+    return "The language model does not answer: these are the best matching sentences, word for word."
 
 
-async def _write(
-    state: AnswerState, context: GraphContext, llm: LLMProvider, name: str, releaser: SentenceReleaser
-) -> bool:
-    """Stream an answer into the releaser; True when the model said that there is none."""
-    started = time.perf_counter()
-    first: float | None = None
-    head, held = "", True
-    async with _stream(llm, _request(state, context)) as stream:
+async def _write(request: CompletionRequest, llm: RoutedModel, draft: Draft) -> None:
+    """Stream an answer into the draft."""
+    async with _stream(llm, request, draft) as stream:
         async for piece in stream:
-            if first is None:
-                first = (time.perf_counter() - started) * 1000
-            if held:
-                # Hold back until it is clear that this is no refusal.
-                head += piece
-                said = head.strip()
-                if said.startswith(NO_ANSWER):
-                    break
-                if NO_ANSWER.startswith(said):
-                    continue
-                held, piece = False, head
-            await releaser.feed(piece)
-        refused = head.strip().startswith(NO_ANSWER)
-        if not refused:
-            if held:
-                await releaser.feed(head)
-            await releaser.finish()
-    await context.emit(_usage(stream.response, name, first, started, len(state["evidence"])))
-    return refused or not releaser.text
-
-
-def _usage(
-    response: CompletionResponse, provider: str, first: float | None, started: float, passages: int
-) -> UsageEvent:
-    return UsageEvent(
-        provider=provider,
-        model=response.model,
-        input_tokens=response.input_tokens,
-        output_tokens=response.output_tokens,
-        cost_usd=response.cost_usd,
-        latency_ms=(time.perf_counter() - started) * 1000,
-        first_token_ms=first,
-        passages=passages,
-    )
+            if not await draft.feed(piece):
+                return
+    await draft.finish()
 
 
 def _request(state: AnswerState, context: GraphContext) -> CompletionRequest:
@@ -131,6 +94,7 @@ def _request(state: AnswerState, context: GraphContext) -> CompletionRequest:
         max_tokens=settings.max_tokens,
         stream=settings.stream,
         grounding=Grounding(question=state["query"], passages=passages, term_idf=dict(state.get("term_idf", {}))),
+        clearance=context.clearance(state["evidence"]),
     )
 
 
@@ -159,8 +123,10 @@ class _Whole:
 
 
 @asynccontextmanager
-async def _stream(llm: LLMProvider, request: CompletionRequest) -> AsyncIterator[CompletionStream | _Whole]:
+async def _stream(
+    llm: RoutedModel, request: CompletionRequest, draft: Draft
+) -> AsyncIterator[CompletionStream | _Whole]:
     """The model's stream, ended with the block whatever happens: Stop really ends the call."""
-    answer = await llm.complete(request)
+    answer = await llm.complete(request, draft)
     async with aclosing(_Whole(answer) if isinstance(answer, CompletionResponse) else answer) as stream:
         yield stream

@@ -6,12 +6,17 @@ from langgraph.runtime import Runtime
 
 from core.events import RefusalEvent, RefusalReason
 from graph.context import GraphContext
+from graph.ledger import Ledger
 from graph.state import AnswerState
 
 _TEXT = {
     RefusalReason.NOT_IN_DOCUMENTS: "I could not find an answer to this in your documents.",
     RefusalReason.NO_DOCUMENTS: "There are no documents to answer from yet. Add some, and ask again.",
     RefusalReason.UNSAFE_QUESTION: "This asks me to change my rules, which I do not do. Ask about your documents.",
+    RefusalReason.CONFIDENTIAL: "The passages found are confidential, and no model that may see them is set up. "
+    "An administrator can mark a model on your own machines as local.",
+    RefusalReason.MODEL_NOT_ALLOWED: "Your organisation allows none of the models that are set up. "
+    "An administrator can change its list.",
     RefusalReason.NO_PROVIDER: "No language model could be reached. Please try again in a moment.",
 }
 
@@ -19,7 +24,7 @@ _TEXT = {
 async def refuse(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
     """Say openly that there is no answer, and what was searched.
 
-    Reads ``refusal``, ``searched_documents`` and ``evidence``; writes ``answer``.
+    Reads ``refusal``, ``searched_documents``, ``evidence`` and ``calls``, whose usage is told; writes ``answer``.
     """
     reason = state["refusal"]
     count = state.get("searched_documents", 0)
@@ -30,5 +35,7 @@ async def refuse(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerSt
         if nearest:
             searched += f" Nearest: {', '.join(nearest)}."
     text = f"{_TEXT[reason]} {searched}".strip()
+    if usage := Ledger(state.get("calls", ())).usage():
+        await runtime.context.emit(usage)
     await runtime.context.emit(RefusalEvent(reason=reason, text=text, searched=searched))
     return {"answer": text, "cited": 0}

@@ -7,16 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from plugins.llm.prices import Price
+from plugins.llm.prices import Price, list_prices
 
 VENDOR_HOST = "api.anthropic.com"
-_VENDOR_PRICES = {
-    "claude-haiku-4-5": Price(input=1.00, output=5.00),
-    "claude-sonnet-4-5": Price(input=3.00, output=15.00),
-    "claude-sonnet-4-6": Price(input=3.00, output=15.00),
-    "claude-opus-4-5": Price(input=5.00, output=25.00),
-    "claude-opus-4-6": Price(input=5.00, output=25.00),
-}
 
 
 class AnthropicOptions(BaseModel):
@@ -44,5 +37,4 @@ class AnthropicOptions(BaseModel):
     @property
     def all_prices(self) -> Mapping[str, Price]:
         """Prices that hold at this address."""
-        is_vendor = urlsplit(self.base_url).hostname == VENDOR_HOST
-        return {**_VENDOR_PRICES, **self.prices} if is_vendor else self.prices
+        return {**list_prices(urlsplit(self.base_url).hostname or ""), **self.prices}

@@ -8,17 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from plugins.llm.prices import Price
+from plugins.llm.prices import Price, list_prices
 
 VENDOR_HOST = "api.openai.com"
 VENDOR_MODEL = "gpt-4o-mini"
-_VENDOR_PRICES = {
-    "gpt-4o-mini": Price(input=0.15, output=0.60),
-    "gpt-4o": Price(input=2.50, output=10.00),
-    "gpt-4.1-nano": Price(input=0.10, output=0.40),
-    "gpt-4.1-mini": Price(input=0.40, output=1.60),
-    "gpt-4.1": Price(input=2.00, output=8.00),
-}
 
 
 class OpenAIOptions(BaseModel):
@@ -55,7 +48,7 @@ class OpenAIOptions(BaseModel):
     @property
     def all_prices(self) -> Mapping[str, Price]:
         """Prices that hold at this address."""
-        return {**_VENDOR_PRICES, **self.prices} if self.is_vendor else self.prices
+        return {**list_prices(urlsplit(self.base_url).hostname or ""), **self.prices}
 
     @property
     def length_name(self) -> str:

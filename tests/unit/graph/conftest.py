@@ -29,10 +29,12 @@ from core.types import (
 from graph.build import AnswerGraph, build_graph, run
 from graph.context import AnswerSettings, GraphContext, Retrieval
 from graph.state import AnswerState
+from plugins.breaker import BreakerPolicy, Breakers
 from plugins.embedding.onnx import OnnxEmbedding
-from plugins.interfaces import CompletionStream, EmbeddingProvider, LLMProvider, PluginContext, Reranker
+from plugins.interfaces import CompletionStream, EmbeddingProvider, LLMProvider, PluginContext, Reranker, RoutedModel
 from plugins.llm.extractive import ExtractiveProvider
 from plugins.reranker.none import NoReranker
+from plugins.router import Route, Router, RoutingPolicy
 
 PRINCIPAL = Principal(uuid4(), uuid4(), Role.VIEWER, "reader@alpha.example")
 Event = TypeVar("Event")
@@ -227,7 +229,7 @@ class Desk:
         self,
         question: str,
         *,
-        llm: LLMProvider | None = None,
+        llm: LLMProvider | RoutedModel | None = None,
         fallback: LLMProvider | None = None,
         reranker: Reranker | None = None,
         chunks: Sequence[Chunk] = HANDBOOK,
@@ -236,6 +238,9 @@ class Desk:
         settings: AnswerSettings | None = None,
         collection_ids: frozenset[UUID] | None = None,
         document_ids: frozenset[UUID] | None = None,
+        local: bool = False,
+        confidential_history: bool = False,
+        allowed_models: tuple[str, ...] = (),
     ) -> Answered:
         """Without a model, sentences are quoted."""
         events: list[AnswerEvent] = []
@@ -248,18 +253,27 @@ class Desk:
             principal=PRINCIPAL,
             retriever=retriever,
             reranker=reranker or NoReranker(NoReranker.Options(), self.plugins),
-            llm=llm or self.extractive(),
-            llm_name="scripted" if llm else "extractive",
+            llm=routed("scripted", llm, local=local) if llm else routed("extractive", self.extractive()),
             embedding=self.embedding,
             extractive=llm is None,
-            fallback=fallback,
+            fallback=routed("extractive", fallback) if fallback else None,
             settings=settings or AnswerSettings(),
             history=history,
             collection_ids=collection_ids,
             document_ids=document_ids,
+            confidential_history=confidential_history,
+            allowed_models=allowed_models,
             emit=emit,
         )
         return Answered(await run(self._graph, question, context), events, retriever)
+
+
+def routed(name: str, provider: LLMProvider | RoutedModel, *, local: bool = False) -> RoutedModel:
+    """The provider behind a router that tries once; a router stays as it is."""
+    if isinstance(provider, Router):
+        return provider
+    route = Route(name, provider, models=("*",), local=local, quotes=name == "extractive")
+    return Router([route], Breakers(BreakerPolicy()), RoutingPolicy(rounds=1))
 
 
 @pytest.fixture(scope="session")

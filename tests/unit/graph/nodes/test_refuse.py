@@ -11,7 +11,7 @@ from graph.context import GraphContext
 from graph.nodes.refuse import refuse
 from graph.state import AnswerState
 from plugins.reranker.none import NoReranker
-from tests.unit.graph.conftest import PRINCIPAL, CorpusRetriever, Desk, chunk
+from tests.unit.graph.conftest import PRINCIPAL, CorpusRetriever, Desk, chunk, routed
 
 
 async def refusal(desk: Desk, state: AnswerState) -> RefusalEvent:
@@ -24,8 +24,7 @@ async def refusal(desk: Desk, state: AnswerState) -> RefusalEvent:
         principal=PRINCIPAL,
         retriever=CorpusRetriever(desk.embedding),
         reranker=NoReranker(NoReranker.Options(), desk.plugins),
-        llm=desk.extractive(),
-        llm_name="extractive",
+        llm=routed("extractive", desk.extractive()),
         embedding=desk.embedding,
         emit=emit,
     )
