@@ -61,6 +61,7 @@ class ModelServer(ABC):
         self.changed = asyncio.Condition()
         self.release = asyncio.Event()
         self.address = ""
+        self._server: uvicorn.Server | None = None
 
     @abstractmethod
     def routes(self) -> list[Route]:
@@ -97,7 +98,7 @@ class ModelServer(ABC):
                 log_level="critical",
                 timeout_graceful_shutdown=1,
             )
-            server = uvicorn.Server(config)
+            server = self._server = uvicorn.Server(config)
             task = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait for
@@ -108,6 +109,14 @@ class ModelServer(ABC):
                 await task
                 for connection in list(server.server_state.connections):
                     connection.transport.close()
+
+    def kill(self) -> None:
+        """End like a killed process: what was sent arrives, connections close, nobody listens any more."""
+        assert self._server is not None
+        for listener in self._server.servers:
+            listener.close()
+        for connection in list(self._server.server_state.connections):
+            connection.transport.close()
 
     async def until_cancelled(self, count: int) -> None:
         """Wait until so many calls were ended by the other side; at most 30 s."""

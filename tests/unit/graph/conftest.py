@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -123,9 +124,9 @@ class CorpusRetriever:
 
 
 class ScriptedStream:
-    """Says its pieces; an exception among them is raised in its turn."""
+    """Says its pieces; an exception among them is raised in its turn, an event is set and then nothing comes."""
 
-    def __init__(self, pieces: Sequence[str | Exception]) -> None:
+    def __init__(self, pieces: Sequence[str | Exception | asyncio.Event]) -> None:
         self._pieces = pieces
         self.said: list[str] = []
         self.closed = False
@@ -134,6 +135,10 @@ class ScriptedStream:
         for piece in self._pieces:
             if isinstance(piece, Exception):
                 raise piece
+            if isinstance(piece, asyncio.Event):
+                piece.set()
+                await asyncio.Event().wait()
+                continue
             self.said.append(piece)
             yield piece
 
@@ -161,7 +166,7 @@ def _response(text: str) -> CompletionResponse:
 class ScriptedModel:
     """A model that says what it was told to; remembers what it was asked."""
 
-    def __init__(self, *answers: str | Exception | Sequence[str | Exception]) -> None:
+    def __init__(self, *answers: str | Exception | Sequence[str | Exception | asyncio.Event]) -> None:
         self._answers = list(answers)
         self.requests: list[CompletionRequest] = []
         self.streams: list[ScriptedStream] = []
@@ -241,9 +246,10 @@ class Desk:
         local: bool = False,
         confidential_history: bool = False,
         allowed_models: tuple[str, ...] = (),
+        events: list[AnswerEvent] | None = None,
     ) -> Answered:
-        """Without a model, sentences are quoted."""
-        events: list[AnswerEvent] = []
+        """Without a model, sentences are quoted; ``events`` receives them even when the run fails."""
+        events = [] if events is None else events
 
         async def emit(event: AnswerEvent) -> None:
             events.append(event)
@@ -272,7 +278,8 @@ def routed(name: str, provider: LLMProvider | RoutedModel, *, local: bool = Fals
     """The provider behind a router that tries once; a router stays as it is."""
     if isinstance(provider, Router):
         return provider
-    route = Route(name, provider, models=("*",), local=local, quotes=name == "extractive")
+    quotes = name == "extractive"
+    route = Route(name, provider, models=("*",), local=local or quotes, quotes=quotes)
     return Router([route], Breakers(BreakerPolicy()), RoutingPolicy(rounds=1))
 
 

@@ -202,11 +202,23 @@ async def test_without_a_fallback_the_failure_reaches_the_caller(desk: Desk) -> 
         await desk.ask(QUESTION, llm=ScriptedModel(ProviderUnavailableError("Down.")))
 
 
-async def test_an_error_that_is_no_provider_s_is_not_hidden_by_quotes(desk: Desk) -> None:
-    model = ScriptedModel(["Every emp", ZeroDivisionError("ours")])
+async def test_a_mistake_of_ours_is_not_hidden_by_quotes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("graph.grounding.check", broken)
+    model = ScriptedModel(["Every employee has 30 days of vacation [1]. ", "More."])
     with pytest.raises(ZeroDivisionError):
         await desk.ask(QUESTION, llm=model, fallback=desk.extractive())
     assert model.streams[0].closed
+
+
+async def test_a_mistake_in_a_plugin_is_replaced_by_quotes(desk: Desk) -> None:
+    model = ScriptedModel(["Every emp", ZeroDivisionError("the plugin's")])
+    answered = await desk.ask(QUESTION, llm=model, fallback=desk.extractive())
+    assert model.streams[0].closed
+    assert answered.state["degraded"] == ["llm"]
+    assert "30 days" in answered.state["answer"]
 
 
 async def test_without_its_reranker_search_order_stands_and_the_reader_is_told(desk: Desk) -> None:
