@@ -152,6 +152,13 @@ class Breakers:
         if self._known.setdefault(key, _Local()).open_until is not None:
             await self._change("released", key)
 
+    def wait_s(self, key: BreakerKey) -> float:
+        """Sync. Seconds after which asking again may help: until the pause is over, or a probe under way may be."""
+        local, now = self._known.setdefault(key, _Local()), self._clock()
+        if local.state(now) is BreakerState.HALF_OPEN:
+            return _LOOK_AGAIN_S
+        return max(0.0, (local.open_until or now) - now)
+
     def states(self) -> dict[BreakerKey, BreakerState]:
         """Sync. All breakers that were asked for, as this process saw them last."""
         now = self._clock()

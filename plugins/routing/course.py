@@ -31,7 +31,8 @@ class RoutingPolicy:
         rounds: So often every route is tried at most.
         retry_budget_s: No new round begins later than this after the first failure.
         backoff_s: The pause before round n + 1 is random between 0 and this times 2 ** n (full jitter) …
-        longest_backoff_s: … and never longer than this, unless a provider asks for more and the budget has it.
+        longest_backoff_s: … and never longer than this, unless a provider asks for more and the budget has it. A model
+            that rests is waited for when its pause ends within this.
     """
 
     first_token_timeout_s: float = 60.0
@@ -107,13 +108,11 @@ class Course:
 
     def failed(self, target: Target, error: ProviderError) -> None:
         """Sync. Remember that a target failed; one that may recover is tried again in the next round."""
-        now = time.monotonic()
-        self._retry_until = self._retry_until or now + self._policy.retry_budget_s
         self._failures[target.route.name] = error
         self._last_failed = target.route.name
         if error.retryable:
             wait = error.retry_after_s if isinstance(error, ProviderRateLimitError) else None
-            self._again.append((now + (wait or 0.0), target))
+            self._may_retry_at(time.monotonic() + (wait or 0.0), target)
 
     async def _next_target(self) -> Target:
         while True:
@@ -125,6 +124,17 @@ class Course:
             self._waiting.remove(target)
             if await self._breakers.admit(target.key):
                 return target
+            self._rests(target)
+
+    def _rests(self, target: Target) -> None:
+        # Who asks is not kept waiting for a whole pause: something else may answer, if only with quotes.
+        wait_s = self._breakers.wait_s(target.key)
+        if wait_s <= self._policy.longest_backoff_s:
+            self._may_retry_at(time.monotonic() + wait_s, target)
+
+    def _may_retry_at(self, moment: float, target: Target) -> None:
+        self._retry_until = self._retry_until or time.monotonic() + self._policy.retry_budget_s
+        self._again.append((moment, target))
 
     async def _pause(self) -> None:
         """Wait for the next round.

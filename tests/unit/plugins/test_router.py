@@ -245,6 +245,19 @@ async def test_when_all_rest_the_answer_comes_at_once_and_says_so(ring: Ring) ->
     assert ring.first.opened == 3
 
 
+async def test_a_short_rest_is_waited_for(ring: Ring) -> None:
+    ring.breakers = Breakers(BreakerPolicy(failures=1, pause_s=0.1))
+    ring.first.fault = ring.second.fault = Fault.BROKEN
+    router = ring.router()
+    with pytest.raises(ProviderUnavailableError):
+        await router.complete(ASKED)
+    ring.first.fault = Fault.NONE
+    patient = ring.router(RoutingPolicy(rounds=2, backoff_s=0.01, longest_backoff_s=1))
+    answer = await patient.complete(ASKED)
+    assert isinstance(answer, CompletionResponse)
+    assert answer.text == ANSWER
+
+
 async def test_equals_share_the_load_by_calls_under_way(ring: Ring) -> None:
     ring.first.fault = Fault.HELD
     router = ring.router(first={"priority": 1}, second={"priority": 1})
