@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 
 from core.errors import ProviderError, ProviderRateLimitError, ProviderUnavailableError
-from core.types import CompletionRequest, CompletionResponse, Message, PluginStatus
+from core.types import CompletionRequest, CompletionResponse, Health, Message, PluginStatus
+from plugins.breaker import BreakerPolicy, Breakers
 from plugins.interfaces import CompletionStream, LLMProvider, Plugin, PluginContext
 from plugins.llm.anthropic import AnthropicProvider
 from plugins.llm.azure import AzureProvider
 from plugins.llm.langchain import LangChainProvider
 from plugins.llm.ollama import OllamaProvider
 from plugins.llm.openai import OpenAIProvider
+from plugins.router import Route, Router, RoutingPolicy
 from tests.servers.anthropic_server import AnthropicServer
 from tests.servers.azure_server import DEPLOYMENT, AzureServer
 from tests.servers.model_server import WORDS, Fault, ModelServer
@@ -79,12 +81,33 @@ class Vendor:
     priced: bool = True
 
 
+class RoutedOpenAI(Router):
+    """A router over one provider must keep the contract as the provider itself does."""
+
+    Options = OpenAIProvider.Options
+
+    def __init__(self, options: Any, context: PluginContext) -> None:
+        self._provider = OpenAIProvider(options, context)
+        breakers = Breakers(BreakerPolicy(), context.redis)
+        super().__init__([Route("routed", self._provider, models=("*",))], breakers, RoutingPolicy(rounds=1))
+
+    async def start(self) -> None:
+        await self._provider.start()
+
+    async def close(self) -> None:
+        await self._provider.close()
+
+    async def health_check(self) -> Health:
+        return await self._provider.health_check()
+
+
 VENDORS = {
     "openai": Vendor(OpenAIProvider, OpenAIServer, _openai),
     "anthropic": Vendor(AnthropicProvider, AnthropicServer, _anthropic),
     "azure": Vendor(AzureProvider, AzureServer, _azure, sent_model=DEPLOYMENT),
     "ollama": Vendor(OllamaProvider, OllamaServer, _ollama, priced=False),
     "langchain": Vendor(LangChainProvider, OpenAIServer, _langchain),
+    "router": Vendor(RoutedOpenAI, OpenAIServer, _openai),
 }
 
 

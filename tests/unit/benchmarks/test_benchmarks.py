@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import embedding, lexical
+from benchmarks import embedding, lexical, router
 from core.types import Vector
 
 
@@ -60,3 +60,12 @@ def test_ratio_and_agreement_are_those_of_the_two_sides(monkeypatch: pytest.Monk
     assert figures.more_tokens == pytest.approx(635 / 381, abs=0.01)
     assert figures.noise == (1, 1)
     assert figures.cosine_mean == figures.cosine_min == pytest.approx(0.5, abs=1e-3)
+
+
+def test_the_router_is_compared_with_a_direct_call_and_its_failover_with_the_timeout(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    router.main(["--calls", "5", "--timeout", "0.2", "--rounds", "1", "--json", str(figures)])
+    read = json.loads(figures.read_text())
+    assert set(read) == {"in the process", "over HTTP", "failover"}
+    assert read["in the process"]["added_p50_ms"] > 0
+    assert read["failover"]["ratio_max"] >= 1
