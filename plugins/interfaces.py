@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
+from core.identity import Role
 from core.types import (
     Candidate,
     CompletionRequest,
@@ -382,6 +383,71 @@ class AuthProvider(Plugin, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class LoginStart:
+    """Where to send the browser, and what to keep until it comes back.
+
+    Attributes:
+        kept: Handed to ``finish`` once; secret, and never shown to the browser.
+    """
+
+    url: str
+    kept: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedIdentity:
+    """Somebody another service vouches for, with their place among us as the settings map it.
+
+    Attributes:
+        issuer: Who vouches; together with ``subject`` it names the person for ever, which an e-mail address does not.
+        organization: Id or exact name of the organisation.
+        may_link: Whether this may become the sign-in of an account that exists with the same address.
+    """
+
+    issuer: str
+    subject: str
+    email: str
+    organization: str
+    role: Role
+    may_link: bool
+
+
+@runtime_checkable
+class FederatedLogin(Plugin, Protocol):
+    """A plugin of the kind ``auth`` that lets another service prove who somebody is; the session afterwards is ours.
+
+    The application makes the ``state`` that ties the answer to its question, keeps what ``begin`` returns, and hands it to
+    ``finish`` at most once.
+    """
+
+    @property
+    def protocol(self) -> Literal["oauth2", "saml"]:
+        """Sync. Which of the two routes it is reached by."""
+
+    @property
+    def title(self) -> str:
+        """Sync. What the button on the sign-in page says."""
+
+    async def begin(self, callback_url: str, state: str) -> LoginStart:
+        """Prepare a sign-in that comes back to ``callback_url`` with ``state``."""
+
+    async def finish(self, params: Mapping[str, str], kept: Mapping[str, str]) -> FederatedIdentity:
+        """Check the answer the browser brought.
+
+        Args:
+            params: Query or form of the answer, as untrusted as any.
+            kept: What ``begin`` wanted kept.
+
+        Raises:
+            AuthenticationError: The answer proves nothing; always the same words, the cause is in the log.
+            AuthorizationError: The person is known there and has no place here.
+        """
+
+    def metadata(self, callback_url: str) -> str:
+        """Sync. What the other service wants to know about us, as XML; empty where the protocol has no such thing."""
+
+
+@dataclass(frozen=True, slots=True)
 class RateLimitDecision:
     """A limiter's answer; true when the request may go on.
 
@@ -461,7 +527,10 @@ __all__ = [
     "DocumentParser",
     "EmbeddingProvider",
     "Failover",
+    "FederatedIdentity",
+    "FederatedLogin",
     "LLMProvider",
+    "LoginStart",
     "ModelCall",
     "NotificationProvider",
     "Plugin",

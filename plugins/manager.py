@@ -25,6 +25,7 @@ from plugins.interfaces import (
     CacheProvider,
     DocumentParser,
     EmbeddingProvider,
+    FederatedLogin,
     LLMProvider,
     NotificationProvider,
     Plugin,
@@ -98,7 +99,7 @@ class PluginManager:
     @overload
     def get(self, kind: Literal["reranker"], name: str) -> Reranker: ...
     @overload
-    def get(self, kind: Literal["auth"], name: str) -> AuthProvider: ...
+    def get(self, kind: Literal["auth"], name: str) -> AuthProvider | FederatedLogin: ...
     @overload
     def get(self, kind: Literal["rate_limiter"], name: str) -> RateLimiter: ...
     @overload

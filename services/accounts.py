@@ -73,13 +73,28 @@ class AccountService:
         if match is not None:
             async with self._database.transaction(match.organization_id) as session:
                 used = await AccountRepository(session).use_link(match.link_id, datetime.now(UTC))
-        opener = self._auth
-        if match is None or not used or not hasattr(opener, "open_session"):
+        if match is None or not used:
             raise AuthenticationError("This sign-in link was used or has expired.", next_step="Sign in by password.")
+        return await self.open_session(match.user_id, match.organization_id, client=client)
+
+    async def open_session(
+        self, user_id: UUID, organization_id: UUID, *, client: ClientInfo, login: str = ""
+    ) -> TokenPair:
+        """Tokens for somebody whose identity was proved without a password.
+
+        Args:
+            login: Entry of the settings that proved it, for the audit log.
+
+        Raises:
+            AuthenticationError: The account is not active, or the login in use opens sessions by password only.
+        """
+        opener = self._auth
+        if not hasattr(opener, "open_session"):
+            raise AuthenticationError("Only passwords open sessions here.", next_step="Sign in by password.")
         tokens: TokenPair = await opener.open_session(
-            match.user_id, match.organization_id, ip_address=client.ip_address, user_agent=client.user_agent
+            user_id, organization_id, ip_address=client.ip_address, user_agent=client.user_agent
         )
-        await self._note_sign_in(tokens, client)
+        await self._note_sign_in(tokens, client, login)
         return tokens
 
     async def refresh(self, refresh_token: str) -> TokenPair:
@@ -171,7 +186,7 @@ class AccountService:
             session_id=session_id,
         )
 
-    async def _note_sign_in(self, tokens: TokenPair, client: ClientInfo) -> None:
+    async def _note_sign_in(self, tokens: TokenPair, client: ClientInfo, login: str = "") -> None:
         principal = await self.principal_from_token(tokens.access_token)
         async with self._database.transaction(principal.organization_id) as session:
             record(
@@ -182,6 +197,7 @@ class AccountService:
                 resource_type="session",
                 resource_id=tokens.session_id,
                 client=client,
+                after={"login": login} if login else None,
             )
 
     # -- oneself

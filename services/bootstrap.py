@@ -24,7 +24,14 @@ from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
 from graph.build import build_graph
 from graph.context import AnswerSettings, GraphContext
-from plugins.interfaces import EmbeddingProvider, PluginContext, RateLimiter, VectorDBProvider
+from plugins.interfaces import (
+    AuthProvider,
+    EmbeddingProvider,
+    FederatedLogin,
+    PluginContext,
+    RateLimiter,
+    VectorDBProvider,
+)
 from plugins.manager import PluginManager
 from plugins.manifest import KINDS
 from plugins.parser.pdf import pages as pdf_pages
@@ -36,6 +43,8 @@ from services.chats import ChatService
 from services.credentials import DatabaseCredentialStore
 from services.data_policy import DataPolicyService
 from services.documents import DocumentService
+from services.federated_accounts import FederatedAccounts
+from services.federation import FederationService
 from services.ingestion import IngestionService
 from services.job_queue import JobQueue, connect
 from services.lexical import LexicalIndex
@@ -64,6 +73,7 @@ class Services:
     vectors: VectorDBProvider
     limiter: RateLimiter
     accounts: AccountService
+    federation: FederationService
     documents: DocumentService
     ingestion: IngestionService
     chats: ChatService
@@ -152,7 +162,8 @@ async def _assemble(settings: Settings, database: Database, redis: Redis, plugin
     limiter = plugins.get("rate_limiter", _first(plugins, "rate_limiter"))
     chats = ChatService(database)
     rules = PasswordRules(min_length=settings.auth.password_min_length)
-    accounts = AccountService(database, plugins.get("auth", _first(plugins, "auth")), password_rules=rules)
+    sessions, logins = _auth(plugins)
+    accounts = AccountService(database, sessions, password_rules=rules)
     models, policies = open_models(settings, plugins, redis), DataPolicyService(database)
     template = _graph_context(settings, plugins, models, retriever, embedding)
     return Services(
@@ -166,6 +177,13 @@ async def _assemble(settings: Settings, database: Database, redis: Redis, plugin
         vectors=vectors,
         limiter=limiter,
         accounts=accounts,
+        federation=FederationService(
+            logins,
+            next((plugins.get("cache", name) for name in plugins.names("cache")), None),
+            accounts,
+            FederatedAccounts(database),
+            base_url=settings.chat.url,
+        ),
         documents=DocumentService(database, blobs, vectors, vector_collection=collection, renderer=pdf_pages),
         ingestion=IngestionService(
             database, blobs, queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
@@ -190,6 +208,18 @@ async def _same_model(database: Database, name: str) -> None:
             next_step=f"Set the plugin's model and precision back to {min(others)}, or use another data folder and"
             " database and upload the documents there.",
         )
+
+
+def _auth(plugins: PluginManager) -> tuple[AuthProvider, dict[str, FederatedLogin]]:
+    """(the login that opens sessions, the logins of others by name)."""
+    running = [(name, plugins.get("auth", name)) for name in plugins.names("auth")]
+    logins = {name: plugin for name, plugin in running if isinstance(plugin, FederatedLogin)}
+    for _, plugin in running:
+        if not isinstance(plugin, FederatedLogin):
+            return plugin, logins
+    raise ProviderUnavailableError(
+        "No auth plugin that opens sessions runs.", next_step="Enable the jwt entry in plugins.auth."
+    )
 
 
 def _graph_context(

@@ -1,6 +1,15 @@
 """Which rows are there?"""
 
-from db.models.accounts import ApiKey, Group, GroupMember, Organization, Session, SignInLink, User
+from db.models.accounts import (
+    ApiKey,
+    FederatedIdentity,
+    Group,
+    GroupMember,
+    Organization,
+    Session,
+    SignInLink,
+    User,
+)
 from db.models.audit import AuditLog
 from db.models.chats import Chat, Feedback, Message
 from db.models.documents import Collection, Document, DocumentChunk, DocumentVersion, Grant, TermStatistic
@@ -14,6 +23,7 @@ __all__ = [
     "Document",
     "DocumentChunk",
     "DocumentVersion",
+    "FederatedIdentity",
     "Feedback",
     "Grant",
     "Group",

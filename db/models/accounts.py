@@ -79,6 +79,17 @@ class Session(Tenant, Base):
     user_agent: Mapped[str | None]
 
 
+class FederatedIdentity(Tenant, Base):
+    """A person as another service knows them; its subject never changes, an e-mail address may."""
+
+    __tablename__ = "federated_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    issuer: Mapped[str]
+    subject: Mapped[str]
+
+
 class SignInLink(Tenant, Base):
     """A link that signs its owner in once."""
 

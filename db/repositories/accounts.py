@@ -48,6 +48,14 @@ class KeyMatch(NamedTuple):
     user_id: UUID
 
 
+class IdentityMatch(NamedTuple):
+    """Somebody known by what another service calls them."""
+
+    user_id: UUID
+    organization_id: UUID
+    is_active: bool
+
+
 class AccountRepository:
     """Accounts, inside the caller's transaction; never commits."""
 
@@ -75,6 +83,18 @@ class AccountRepository:
         """The living key of a digest."""
         row = (await self._session.execute(text("SELECT * FROM find_api_key(:d)"), {"d": digest})).first()
         return KeyMatch(*row) if row else None
+
+    async def find_identity(self, issuer: str, subject: str) -> IdentityMatch | None:
+        """The account of somebody another service vouches for."""
+        statement = text("SELECT * FROM find_identity(:i, :s)")
+        row = (await self._session.execute(statement, {"i": issuer, "s": subject})).first()
+        return IdentityMatch(*row) if row else None
+
+    async def find_organization(self, reference: str) -> UUID | None:
+        """The living organisation with this id or name; None also when several have the name."""
+        statement = text("SELECT organization_id FROM find_organization(:r)")
+        found: UUID | None = await self._session.scalar(statement, {"r": reference})
+        return found
 
     # -- inside an organisation
 

@@ -6,12 +6,13 @@ import html
 import secrets
 from importlib.resources import files
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from chat_app.gateway.cookies import set_session
-from chat_app.gateway.dependencies import App, Client, Web, anonymous_limit
+from chat_app.gateway.dependencies import App, Client, Web, anonymous_limit, services_of
 from core.errors import AuthenticationError, AuthorizationError
 
 router = APIRouter(include_in_schema=False)
@@ -30,7 +31,7 @@ async def home() -> Response:
 @router.get("/login")
 async def login_page(request: Request, onward: Onward = CHAT) -> Response:
     """The form; a browser whose session can be renewed goes on without it."""
-    return _page(request, action="/login", onward=onward)
+    return sign_in_page(request, action="/login", onward=onward)
 
 
 @router.post("/login", dependencies=[Depends(anonymous_limit)])
@@ -49,8 +50,8 @@ async def login(
     try:
         tokens = await services.accounts.sign_in(email, password, client=client)
     except AuthenticationError as error:
-        return _page(request, action="/login", problem=str(error), email=email, onward=onward, status=401)
-    response = RedirectResponse(_own(onward), 303)
+        return sign_in_page(request, action="/login", problem=str(error), email=email, onward=onward, status=401)
+    response = RedirectResponse(own_page(onward), 303)
     set_session(response, tokens, settings)
     return response
 
@@ -58,7 +59,7 @@ async def login(
 @router.get("/login/link/{link}")
 async def link_page(link: str, request: Request) -> Response:
     """A button: opening the link alone must not use it up, for mail programs open links too."""
-    return _page(request, action=f"/login/link/{html.escape(link, quote=True)}", by_link=True)
+    return sign_in_page(request, action=f"/login/link/{html.escape(link, quote=True)}", by_link=True)
 
 
 @router.post("/login/link/{link}", dependencies=[Depends(anonymous_limit)])
@@ -75,7 +76,7 @@ async def redeem(
     try:
         tokens = await services.accounts.redeem_link(link, client=client)
     except AuthenticationError as error:
-        return _page(request, action="/login", problem=str(error), status=401)
+        return sign_in_page(request, action="/login", problem=str(error), status=401)
     response = RedirectResponse(CHAT, 303)
     set_session(response, tokens, settings)
     return response
@@ -87,13 +88,13 @@ def _check_form(request: Request, token: str) -> None:
         raise AuthorizationError("The form has expired.", next_step="Open the sign-in page again.")
 
 
-def _own(address: str) -> str:
+def own_page(address: str) -> str:
     """The address, if it is a page of this site; sign-in must not send people elsewhere."""
     own = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
     return address if own else CHAT
 
 
-def _page(
+def sign_in_page(
     request: Request,
     *,
     action: str,
@@ -103,16 +104,28 @@ def _page(
     by_link: bool = False,
     status: int = 200,
 ) -> Response:
+    """The page with its form, a new form token, and a button for every other service people may sign in through."""
     token = secrets.token_urlsafe(24)
     fields = "" if by_link else _FIELDS.replace("{email}", html.escape(email, quote=True))
     page = files("chat_app.gateway.pages").joinpath("login.html").read_text(encoding="utf-8")
     page = page.replace("{action}", action).replace("{token}", token).replace("{fields}", fields)
-    page = page.replace("{next}", html.escape(_own(onward), quote=True))
+    page = page.replace("{next}", html.escape(own_page(onward), quote=True))
+    page = page.replace("{elsewhere}", "" if by_link else _elsewhere(request, onward))
     page = page.replace("{problem}", f'<p role="alert">{html.escape(problem)}</p>' if problem else "")
     response = HTMLResponse(page, status)
     secure = request.url.scheme == "https"
     response.set_cookie(FORM_COOKIE, token, httponly=True, samesite="strict", secure=secure, path="/login")
     return response
+
+
+def _elsewhere(request: Request, onward: str) -> str:
+    query = urlencode({"next": own_page(onward)})
+    links = [
+        f'<a class="button" href="/api/v1/auth/{choice.protocol}/{choice.name}/login?{query}">'
+        f"{html.escape(choice.title)}</a>"
+        for choice in services_of(request).federation.choices()
+    ]
+    return "".join(links)
 
 
 _FIELDS = (

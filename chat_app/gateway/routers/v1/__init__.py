@@ -1,7 +1,16 @@
 """Which routes does version 1 of the API have?"""
 
-from chat_app.gateway.routers.v1 import auth, chat, documents, policy, search, users
+from chat_app.gateway.routers.v1 import auth, chat, documents, federation, policy, search, users
 
-ROUTERS = (auth.router, auth.closed, documents.router, policy.router, chat.router, search.router, users.router)
+ROUTERS = (
+    auth.router,
+    auth.closed,
+    federation.router,
+    documents.router,
+    policy.router,
+    chat.router,
+    search.router,
+    users.router,
+)
 
 __all__ = ["ROUTERS"]

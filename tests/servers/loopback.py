@@ -1,0 +1,33 @@
+"""How does a server of the tests listen?"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+@asynccontextmanager
+async def listening(make: Callable[[str], ASGIApp]) -> AsyncIterator[str]:
+    """Serve on a free port of the loopback address; yields that address, which the application is made for."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config(
+            make(address), ws="none", lifespan="off", log_level="critical", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait for
+                await asyncio.sleep(0.01)
+            yield address
+        finally:
+            server.should_exit = True
+            await task
+            for connection in list(server.server_state.connections):
+                connection.transport.close()
