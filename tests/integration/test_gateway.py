@@ -44,6 +44,10 @@ OPEN = {
     "/login/link/{link}",
     "/api/v1/auth/login",
     "/api/v1/auth/refresh",
+    "/api/v1/auth/{protocol}/{name}/login",
+    "/api/v1/auth/oauth2/{name}/callback",
+    "/api/v1/auth/saml/{name}/acs",
+    "/api/v1/auth/saml/{name}/metadata",
 }
 
 

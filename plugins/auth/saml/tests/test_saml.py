@@ -129,6 +129,28 @@ def signature_in(response: Element) -> Element:
     return response.find(".//ds:Signature", NS)
 
 
+def lying_outside(**changes: str) -> Callable[[SamlIdp], None]:
+    """What is signed is wrong, and what stands around it was made to look right."""
+
+    def apply(idp: SamlIdp) -> None:
+        right: dict[str, str] = {}
+
+        def state(statement: Statement) -> None:
+            for name, value in changes.items():
+                right[name] = getattr(statement, name)
+                setattr(statement, name, value)
+
+        def mend(response: Element) -> None:
+            if "in_response_to" in right:
+                response.set("InResponseTo", right["in_response_to"])
+            if "issuer" in right:
+                response.find("saml:Issuer", NS).text = right["issuer"]
+
+        idp.state_wrong, idp.twist = state, mend
+
+    return apply
+
+
 def alter_group(response: Element) -> None:
     response.find(".//saml:AttributeValue", NS).text = "root@example.org"
 
@@ -244,6 +266,8 @@ WRONG: dict[str, Callable[[SamlIdp], None]] = {
     "for another question, outside": twisted(another_question_around),
     "nobody asked": twisted(not_asked),
     "for another question": changed(in_response_to="_another"),
+    "for another question, inside": lying_outside(in_response_to="_another"),
+    "another issuer, inside": lying_outside(issuer="https://evil.example/idp"),
     "another audience": changed(audience="https://other.example/metadata"),
     "another recipient": changed(recipient="https://other.example/acs"),
     "another issuer": changed(issuer="https://evil.example/idp"),
