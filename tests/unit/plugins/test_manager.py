@@ -241,7 +241,8 @@ def test_every_entry_of_the_shipped_settings_is_a_shipped_plugin_with_right_opti
     settings = load_settings(environ=environ).settings
     shipped = {manifest.reference: manifest for _, manifest in discover()}
     entries = [(kind, entry) for kind in KINDS for entry in settings.plugins.of(kind)]
-    assert len(entries) >= 14
+    # Logins and stores of others need an operator's word first; every kind the application cannot do without is there.
+    assert {kind for kind, _ in entries} >= set(KINDS) - {"notifier"}
     for kind, entry in entries:
         assert shipped[entry.plugin].kind == kind
         assert entry.enabled

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import jwt
 import pytest
+import yaml
 from cryptography.hazmat.primitives import serialization
 from pydantic import ValidationError
 
@@ -342,3 +343,10 @@ def test_options_that_would_weaken_it_are_refused(options: dict[str, Any]) -> No
     given = {"issuer": "https://issuer.example", "client_id": "x", "mapping": MAPPING, **options}
     with pytest.raises(ValidationError):
         OAuth2Login.Options.model_validate(given)
+
+
+def test_entry_of_the_readme_can_be_copied() -> None:
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    (entry,) = yaml.safe_load(readme.split("```yaml")[1].split("```")[0])["plugins"]["auth"]
+    options = OAuth2Login.Options.model_validate(entry["config"])
+    assert options.mapping.roles

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from lxml import etree
 from pydantic import ValidationError
 from redis.asyncio import Redis
@@ -464,3 +465,10 @@ async def test_without_redis_nobody_is_let_in(idp: SamlIdp, http: httpx.AsyncCli
 def test_options_must_name_one_safe_source_of_metadata(options: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         SamlLogin.Options.model_validate({"idp_entity_id": "x", "mapping": MAPPING, **options})
+
+
+def test_entry_of_the_readme_can_be_copied() -> None:
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    (entry,) = yaml.safe_load(readme.split("```yaml")[1].split("```")[0])["plugins"]["auth"]
+    options = SamlLogin.Options.model_validate(entry["config"])
+    assert options.mapping.roles
