@@ -401,6 +401,7 @@ class FederatedIdentity:
     Attributes:
         issuer: Who vouches; together with ``subject`` it names the person for ever, which an e-mail address does not.
         organization: Id or exact name of the organisation.
+        role_follows: Whether the role is what the other service says now; else only what a new account begins with.
         may_link: Whether this may become the sign-in of an account that exists with the same address.
     """
 
@@ -409,6 +410,7 @@ class FederatedIdentity:
     email: str
     organization: str
     role: Role
+    role_follows: bool
     may_link: bool
 
 
@@ -416,8 +418,8 @@ class FederatedIdentity:
 class FederatedLogin(Plugin, Protocol):
     """A plugin of the kind ``auth`` that lets another service prove who somebody is; the session afterwards is ours.
 
-    The application makes the ``state`` that ties the answer to its question, keeps what ``begin`` returns, and hands it to
-    ``finish`` at most once.
+    The application makes the ``state`` that ties the answer to its question, keeps what ``begin`` returns, and hands it
+    to ``finish`` at most once.
     """
 
     @property

@@ -49,7 +49,8 @@ class FederatedAccounts:
             raise AuthorizationError("Your account belongs to another organisation.", next_step=_ASK)
         if not match.is_active:
             raise AuthorizationError("Your account is not active.", next_step=_ASK)
-        await self._follow_role(match, identity.role, login, client)
+        if identity.role_follows:
+            await self._follow_role(match, identity.role, login, client)
         return match.user_id, match.organization_id
 
     async def _look_up(self, identity: FederatedIdentity) -> tuple[UUID, IdentityMatch | None]:

@@ -108,6 +108,7 @@ class IdentityMapping(BaseModel):
             email=email,
             organization=organization,
             role=Role(role),
+            role_follows=bool(self.roles),
             may_link=self.link_existing_accounts and verified,
         )
 

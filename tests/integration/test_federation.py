@@ -195,6 +195,16 @@ async def test_same_person_comes_back_with_another_address_and_the_role_they_hav
     ]
 
 
+async def test_role_given_here_stays_where_the_directory_says_nothing_about_roles(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    async with opened_house(environment, tmp_path, roles=[]) as house:
+        me = await enter_as(house, "s-1", "grace@example.org", ADMINS)
+        assert me["role"] == "viewer"
+        await house.services.accounts.set_role(house.alpha.principal, UUID(me["id"]), Role.EDITOR, client=CLIENT)
+        assert (await enter_as(house, "s-1", "grace@example.org", ADMINS))["role"] == "editor"
+
+
 async def test_last_administrator_keeps_the_role(house: House) -> None:
     me = await enter_as(house, "s-1", "grace@example.org", ADMINS)
     await house.services.accounts.set_active(house.alpha.principal, UUID(me["id"]), True, client=CLIENT)

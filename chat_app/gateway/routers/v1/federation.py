@@ -108,9 +108,7 @@ async def _entered(
     request: Request, services: Services, client: ClientInfo, settings: GatewaySettings, name: str, ticket: str
 ) -> Response:
     try:
-        arrival = await services.federation.enter(
-            name, ticket, request.cookies.get(BROWSER_COOKIE, ""), client=client
-        )
+        arrival = await services.federation.enter(name, ticket, request.cookies.get(BROWSER_COOKIE, ""), client=client)
     except KnowledgeFoundryError as error:
         return _told(request, error)
     response = RedirectResponse(own_page(arrival.return_to), 303, headers={"Cache-Control": "no-store"})

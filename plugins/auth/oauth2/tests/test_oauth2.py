@@ -79,7 +79,9 @@ async def sign_in(login: OAuth2Login, http: httpx.AsyncClient) -> FederatedIdent
 
 async def test_directory_group_decides_on_the_role(issuer: OidcIssuer, http: httpx.AsyncClient) -> None:
     identity = await sign_in(login_at(issuer, http), http)
-    assert identity == FederatedIdentity(issuer.address, "person-1", "grace@example.org", "alpha", Role.ADMIN, False)
+    assert identity == FederatedIdentity(
+        issuer.address, "person-1", "grace@example.org", "alpha", Role.ADMIN, True, False
+    )
     issuer.claims["groups"] = [GROUP.replace("groups", "elsewhere")]
     assert (await sign_in(login_at(issuer, http), http)).role is Role.VIEWER
 

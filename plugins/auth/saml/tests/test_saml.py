@@ -94,7 +94,9 @@ async def sign_in(login: SamlLogin, http: httpx.AsyncClient) -> FederatedIdentit
 
 async def test_directory_group_decides_on_the_role(login: SamlLogin, idp: SamlIdp, http: httpx.AsyncClient) -> None:
     identity = await sign_in(login, http)
-    assert identity == FederatedIdentity(idp.entity_id, "person-7", "ada@example.org", "alpha", Role.EDITOR, False)
+    assert identity == FederatedIdentity(
+        idp.entity_id, "person-7", "ada@example.org", "alpha", Role.EDITOR, True, False
+    )
     idp.state_wrong = lambda said: said.attributes.update(memberOf=["cn=KF-Editors,ou=others,dc=example,dc=org"])
     with pytest.raises(AuthorizationError, match="None of your groups"):
         await sign_in(login, http)
