@@ -108,6 +108,22 @@ async def test_upload_ask_and_stream_through_the_api(
     assert names.index("citation") < names.index("token")
 
 
+async def test_administrators_say_which_text_may_reach_which_models(
+    api: httpx.AsyncClient, department: Department
+) -> None:
+    headers = await sign_in(api, department)
+    (collection,) = (await api.get("/api/v1/collections", headers=headers)).json()
+    assert collection["data_class"] == "internal"
+    path = f"/api/v1/collections/{collection['id']}"
+    assert (await api.patch(path, json={"data_class": "secret"}, headers=headers)).status_code == 422
+    assert (await api.patch(path, json={"data_class": "confidential"}, headers=headers)).status_code == 204
+    (collection,) = (await api.get("/api/v1/collections", headers=headers)).json()
+    assert collection["data_class"] == "confidential"
+    allowed = await api.put("/api/v1/organization/models", json={"models": ["gpt-*"]}, headers=headers)
+    assert (allowed.status_code, allowed.json()) == (200, {"models": ["gpt-*"]})
+    assert (await api.get("/api/v1/organization/models", headers=headers)).json() == {"models": ["gpt-*"]}
+
+
 async def test_a_cookie_alone_cannot_change_anything(api: httpx.AsyncClient, department: Department) -> None:
     answer = await api.post("/api/v1/auth/login", json={"email": department.user.email, "password": PASSWORD})
     csrf = answer.cookies["kf_csrf"]
