@@ -20,11 +20,19 @@ CONTRACTS: dict[Kind, type[Any]] = {
     "cache": interfaces.CacheProvider,
     "notifier": interfaces.NotificationProvider,
 }
+ALTERNATIVES: dict[Kind, type[Any]] = {"auth": interfaces.FederatedLogin}
+"""A kind that has a second contract: sessions of our own, or another service's word for who somebody is."""
 
 
 def problems(kind: Kind, plugin: object) -> list[str]:
     """What keeps an object from being a plugin of that kind, in words; empty when nothing does."""
-    return [problem for name, member in _members(CONTRACTS[kind]) for problem in _compare(name, member, plugin)]
+    found = _problems(CONTRACTS[kind], plugin)
+    other = ALTERNATIVES.get(kind)
+    return [] if found and other is not None and not _problems(other, plugin) else found
+
+
+def _problems(contract: type[Any], plugin: object) -> list[str]:
+    return [problem for name, member in _members(contract) for problem in _compare(name, member, plugin)]
 
 
 def _members(contract: type[Any]) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks import embedding, lexical, router
-from core.types import Vector
+from core.types import EmbeddingKind, Vector
+from plugins.embedding.onnx.tests.tiny_e5 import install, weights_file
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_ratio_and_agreement_are_those_of_the_two_sides(monkeypatch: pytest.Monk
     clock = 0.0
 
     def side(cost: float, angle: float) -> embedding.Embed:
-        def embed(texts: Sequence[str], batch_size: int) -> Vector:
+        def embed(texts: Sequence[str], batch_size: int, kind: EmbeddingKind) -> Vector:
             nonlocal clock
             clock += cost * len(texts) + batch_size / 1000
             return np.tile(np.array([np.cos(angle), np.sin(angle)], np.float32), (len(texts), 1))
@@ -69,3 +70,19 @@ def test_the_router_is_compared_with_a_direct_call_and_its_failover_with_the_tim
     assert set(read) == {"in the process", "over HTTP", "failover"}
     assert read["in the process"]["added_p50_ms"] > 0
     assert read["failover"]["ratio_max"] >= 1
+
+
+def test_the_multilingual_model_is_compared_without_torch(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz."
+    install(tmp_path / "site", weights_file({"▁": -2.0} | dict.fromkeys(letters, -5.0))[0])
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    figures = tmp_path / "figures.json"
+    given = ["--data", str(data), "--against", "multilingual-e5-small", "--rounds", "1", "--ranking"]
+    embedding.main([*given, "--threads", "1", "--json", str(figures)])
+    read = json.loads(figures.read_text())
+    assert read["whole"]["texts"] == 3
+    assert read["ranking"]["ours"] == 1.0
+    assert "multilingual-e5-small" in capsys.readouterr().out
