@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from config.models import PluginEntry, Settings
 from core.errors import ProviderUnavailableError
 from plugins.breaker import BreakerPolicy, Breakers
-from plugins.manager import PluginManager
 from plugins.leaving import is_local
+from plugins.manager import PluginManager
 from plugins.router import Route, Router, RoutingPolicy
 
 EXTRACTIVE = "extractive"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.errors import ConfigurationError, ProviderError
-from plugins.embedding.onnx.provider import _package_folder
+from plugins.embedding.onnx.encoders import MINILM_PACKAGE, package_file
 from plugins.embedding.openai import OpenAIEmbedding
 from plugins.interfaces import PluginContext
 from tests.servers.embeddings import DIMENSION
@@ -88,7 +88,7 @@ async def test_dimension_is_not_known_before_the_start(server: OpenAIServer, tmp
 
 
 async def test_tokenizer_file_replaces_the_estimate(server: OpenAIServer, tmp_path: Path) -> None:
-    file = _package_folder() / "tokenizer.json"
+    file = package_file(MINILM_PACKAGE, "tokenizer.json")
     exact = await _started(tmp_path, server, tokenizer_file=str(file), max_tokens=32, passage_prefix="passage: ")
     text = "Documentation of the boiler"
     assert [text[a:b] for a, b in exact.token_spans(text)] == ["Documentation", "of", "the", "boiler"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.embedding.onnx.provider import _package_folder
+from plugins.embedding.onnx.encoders import MINILM_PACKAGE, package_file
 from plugins.embedding.tokens import approximate_spans, encodable, read_tokenizer
 
 TEXTS = {
@@ -22,7 +22,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_estimate_is_at_most_a_tenth_below_the_word_pieces_of_a_model_that_learnt_english_alone(text: str) -> None:
-    tokenizer = read_tokenizer(str(_package_folder() / "tokenizer.json"))
+    tokenizer = read_tokenizer(str(package_file(MINILM_PACKAGE, "tokenizer.json")))
     real = len(tokenizer.encode(text, add_special_tokens=False).ids)
     assert 0.9 * real <= len(approximate_spans(text)) <= 3 * real
 
