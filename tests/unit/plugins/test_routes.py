@@ -11,8 +11,9 @@ import pytest
 from core.errors import ProviderError, ProviderNotAllowedError
 from core.types import Clearance
 from plugins.interfaces import PluginContext
+from plugins.leaving import is_local
 from plugins.llm.openai import OpenAIProvider
-from plugins.manifest import Entry, is_local
+from plugins.manifest import Entry
 from plugins.routing.routes import Load, Route, targets
 
 ANYBODY = Clearance()
