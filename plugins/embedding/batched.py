@@ -41,6 +41,8 @@ class BatchedOptions(BaseModel):
         passage_prefix: Put before each passage, likewise.
         batch_size: Texts in one call, at most.
         concurrency: Calls at the same time, for each batch of texts.
+        multilingual: Whether the model knows most languages; else its tokens tell how well it knows a question.
+        similarity_range: Cosine of a question with a passage on something else, and with the question itself.
         tokenizer_file: The model's ``tokenizer.json``. Empty: tokens are estimated, rather too many than too few.
     """
 
@@ -52,6 +54,8 @@ class BatchedOptions(BaseModel):
     passage_prefix: str | None = None
     batch_size: int = Field(default=64, ge=1, le=2048)
     concurrency: int = Field(default=4, ge=1, le=64)
+    multilingual: bool = True
+    similarity_range: tuple[float, float] = (0.0, 1.0)
     tokenizer_file: str = ""
 
 
@@ -76,6 +80,14 @@ class BatchedEmbedding(ABC):
             EmbeddingKind.PASSAGE: options.passage_prefix or "",
         }
         self._tokenizer: Tokenizer | None = None
+
+    @property
+    def multilingual(self) -> bool:
+        return self._batched.multilingual
+
+    @property
+    def similarity_range(self) -> tuple[float, float]:
+        return self._batched.similarity_range
 
     @abstractmethod
     async def _connect(self) -> None:

@@ -24,6 +24,7 @@ from plugins.embedding.onnx import OnnxEmbedding
 from plugins.embedding.openai import OpenAIEmbedding
 from plugins.embedding.sentence_transformers import SentenceTransformersEmbedding
 from plugins.interfaces import EmbeddingProvider, Plugin, PluginContext
+from plugins.signatures import problems
 from tests.fixtures.sentence_transformer import make_sentence_transformer
 from tests.servers.embeddings import DIMENSION, Embeddings
 from tests.servers.model_server import Fault
@@ -141,6 +142,12 @@ async def test_one_text_gives_one_unit_vector_and_the_same_one_among_others(prov
     assert alone.dtype == together.dtype == np.dtype(np.float32)
     assert float(np.linalg.norm(alone)) == pytest.approx(1, abs=1e-3)
     assert float(alone @ together[1]) > SAME
+
+
+async def test_it_has_every_method_of_its_kind(provider: EmbeddingProvider) -> None:
+    assert problems("embedding", provider) == []
+    low, high = provider.similarity_range
+    assert -1 <= low < high <= 1
 
 
 async def test_no_texts_give_an_empty_matrix(provider: EmbeddingProvider) -> None:

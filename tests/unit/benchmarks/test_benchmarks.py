@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 
 from benchmarks import embedding, lexical, router
 from core.types import EmbeddingKind, Vector
 from plugins.embedding.onnx.tests.tiny_e5 import install, weights_file
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A benchmark configures logging for its process; here the process goes on."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
