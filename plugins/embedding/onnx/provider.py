@@ -33,7 +33,7 @@ class OnnxOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: Literal["all-MiniLM-L6-v2", "multilingual-e5-small"] = "all-MiniLM-L6-v2"
-    """English, or a hundred languages at a third of the speed (needs the extra ``multilingual``)."""
+    """English, or a hundred languages at half the speed (needs the extra ``multilingual``)."""
     precision: Literal["int8", "fp32"] = "int8"
     threads: int = Field(default=0, ge=0, le=64)
     """Runs at the same time, each on a thread of its own; 0: as many as there are cores, at most 4."""
