@@ -21,6 +21,7 @@ from core.types import EmbeddingKind, PluginStatus
 from plugins.embedding.langchain import LangChainEmbedding
 from plugins.embedding.ollama import OllamaEmbedding
 from plugins.embedding.onnx import OnnxEmbedding
+from plugins.embedding.onnx.tests.tiny_e5 import install, weights_file
 from plugins.embedding.openai import OpenAIEmbedding
 from plugins.embedding.sentence_transformers import SentenceTransformersEmbedding
 from plugins.interfaces import EmbeddingProvider, Plugin, PluginContext
@@ -34,6 +35,7 @@ from tests.servers.openai_server import OpenAIServer
 TEXTS = ["long " * 40 + "text", "a", "medium " * 12, "Wie viele Urlaubstage habe ich?", "热泵"]
 ODD = ["", " \n\t", "\ud800", "\x00", "👩‍👩‍👧", "ﷺ" * 50, "e\u0301" * 30, "\u202eabc", "x" * 5000]
 SAME = 0.999
+SIGNS = "abcdefghijklmnopqrstuvwxyzDUWäüöß0123456789:,热泵"
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("sentence_transformers") is None,
     reason="sentence-transformers and torch are not installed (pip install 'knowledge-foundry[torch]')",
@@ -109,9 +111,16 @@ async def wire(request: pytest.FixtureRequest, plugin_context: PluginContext) ->
         await provider.close()
 
 
-@pytest.fixture(params=["onnx", pytest.param("sentence_transformers", marks=needs_torch), *REMOTE])
+LOCAL = ["onnx", "onnx_multilingual", pytest.param("sentence_transformers", marks=needs_torch)]
+
+
+@pytest.fixture(params=[*LOCAL, *REMOTE])
 async def provider(
-    request: pytest.FixtureRequest, plugin_context: PluginContext, models: Path
+    request: pytest.FixtureRequest,
+    plugin_context: PluginContext,
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[EmbeddingProvider]:
     if request.param in REMOTE:
         vendor = REMOTE[request.param]
@@ -124,6 +133,11 @@ async def provider(
         context = PluginContext(http=plugin_context.http, data_dir=models)  # the graph is built once
         # Full precision: int8 rounds differently beside other texts.
         made = await _started(OnnxEmbedding, context, {"precision": "fp32"})
+    elif request.param == "onnx_multilingual":
+        install(tmp_path / "site", weights_file({"▁": -2.0} | dict.fromkeys(SIGNS, -5.0))[0])
+        monkeypatch.syspath_prepend(str(tmp_path / "site"))
+        options = {"model": "multilingual-e5-small", "precision": "fp32"}
+        made = await _started(OnnxEmbedding, plugin_context, options)
     else:
         options = {"model": request.getfixturevalue("tiny_model"), "device": "cpu"}
         made = await _started(SentenceTransformersEmbedding, plugin_context, options)
@@ -170,6 +184,7 @@ async def test_order_of_the_texts_is_kept(provider: EmbeddingProvider, batch_siz
     "provider",
     [
         pytest.param("onnx", marks=pytest.mark.slow),
+        "onnx_multilingual",
         pytest.param("sentence_transformers", marks=needs_torch),
         *REMOTE,
     ],
