@@ -74,11 +74,13 @@ class ParsedDocument:
 
     Attributes:
         paged: Whether page numbers mean something to a reader (pdf, slides, sheets), so that citations show them.
+        warnings: Sentences about what could not be read, such as a damaged page; shown with the document.
     """
 
     pages: tuple[ParsedPage, ...]
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     paged: bool = True
+    warnings: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

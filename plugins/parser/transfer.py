@@ -12,6 +12,7 @@ def to_json(document: ParsedDocument) -> dict[str, Any]:
     return {
         "paged": document.paged,
         "metadata": dict(document.metadata),
+        "warnings": [_storable(warning) for warning in document.warnings],
         "pages": [
             [
                 page.number,
@@ -33,6 +34,7 @@ def from_json(data: dict[str, Any]) -> ParsedDocument:
         ),
         metadata=data["metadata"],
         paged=data["paged"],
+        warnings=tuple(data["warnings"]),
     )
 
 

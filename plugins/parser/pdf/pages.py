@@ -21,7 +21,7 @@ def page_boxes(path: Path, page_number: int, char_start: int, char_end: int) -> 
     """Rectangles, one per line, that cover characters ``[char_start, char_end)`` of the page's text.
 
     Raises:
-        NotFoundError: There is no such page.
+        NotFoundError: There is no such page, or it is damaged.
     """
     with _page(path, page_number) as page:
         textpage = page.get_textpage()
@@ -50,7 +50,7 @@ def render_page(path: Path, page_number: int, scale: float, boxes: Sequence[Box]
     """The page as PNG at ``scale`` pixels per point, at most 4,000 pixels a side, with the boxes marked.
 
     Raises:
-        NotFoundError: There is no such page.
+        NotFoundError: There is no such page, or it is damaged.
     """
     from PIL import Image, ImageChops
 
@@ -79,7 +79,10 @@ def _page(path: Path, page_number: int) -> Iterator[Any]:
     try:
         if not 1 <= page_number <= len(document):
             raise NotFoundError(f"There is no page {page_number}.")
-        page = document[page_number - 1]
+        try:
+            page = document[page_number - 1]
+        except pypdfium2.PdfiumError as error:
+            raise NotFoundError(f"Page {page_number} is damaged and cannot be drawn.") from error
         try:
             yield page
         finally:

@@ -17,6 +17,8 @@ from plugins.parser.pdf.text_map import PageText, read
 HEADING_RATIO = 1.12
 HEADING_CHARACTERS = 120
 PASSWORD_ERROR = "password"
+NAMED_PAGES = 20
+"""Damaged pages that a warning names; the rest is counted."""
 
 
 class PdfOptions(BaseModel):
@@ -66,16 +68,18 @@ class PdfParser:
                     failure_code="too_many_pages",
                     next_step="Split it into smaller files.",
                 )
-            pages = tuple(_page(document, number) for number in range(1, len(document) + 1))
+            pages, damaged = _pages(document)
         finally:
             document.close()
+        if damaged and len(damaged) == len(pages):
+            raise _corrupt()
         if not any(page.text.strip() for page in pages):
             raise DocumentError(
                 "The file has pages but no text; it is probably a scan.",
                 failure_code="no_text",
                 next_step="Run text recognition (OCR) over it and upload the result.",
             )
-        return ParsedDocument(pages)
+        return ParsedDocument(pages, warnings=(_left_out(damaged),) if damaged else ())
 
 
 def _unreadable(error: Exception) -> DocumentError:
@@ -85,11 +89,37 @@ def _unreadable(error: Exception) -> DocumentError:
             failure_code="encrypted",
             next_step="Save a copy without the password and upload that.",
         )
+    return _corrupt()
+
+
+def _corrupt() -> DocumentError:
     return DocumentError(
         "The file is damaged: no PDF reader can open it.",
         failure_code="corrupt",
         next_step="Open it on your computer, export it again as PDF, and upload that.",
     )
+
+
+def _pages(document: Any) -> tuple[tuple[ParsedPage, ...], list[int]]:
+    """All pages, and the numbers of those that are damaged; these stay as empty ones, so that the others keep theirs."""
+    import pypdfium2
+
+    pages, damaged = [], []
+    for number in range(1, len(document) + 1):
+        try:
+            pages.append(_page(document, number))
+        except pypdfium2.PdfiumError:
+            pages.append(ParsedPage(number, "", ()))
+            damaged.append(number)
+    return tuple(pages), damaged
+
+
+def _left_out(numbers: Sequence[int]) -> str:
+    if len(numbers) == 1:
+        return f"Page {numbers[0]} is damaged and was left out."
+    named = ", ".join(str(number) for number in numbers[:NAMED_PAGES])
+    more = f" and {len(numbers) - NAMED_PAGES} more" if len(numbers) > NAMED_PAGES else ""
+    return f"Pages {named}{more} are damaged and were left out."
 
 
 def _page(document: Any, number: int) -> ParsedPage:

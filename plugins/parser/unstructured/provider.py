@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import os
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,10 @@ PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentatio
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 HTML = "text/html"
 MAIL = "message/rfc822"
+
+PROGRAMS = {DOCX: "Word", PPTX: "PowerPoint", XLSX: "Excel"}
+MALFORMED = (SyntaxError, LookupError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What the libraries raise over office files that are cut off inside or lack parts; errors of XML are SyntaxErrors."""
 
 BY_SUFFIX = {".docx": DOCX, ".pptx": PPTX, ".xlsx": XLSX, ".html": HTML, ".htm": HTML, ".eml": MAIL}
 
@@ -61,18 +67,18 @@ class UnstructuredParser:
 
     async def parse(self, file_path: Path) -> ParsedDocument:
         mime_type = BY_SUFFIX.get(file_path.suffix.lower(), "")
-        if mime_type == PPTX:
-            document = _slides(file_path)
-        elif mime_type == XLSX:
-            document = _sheets(file_path, self._options.max_cells)
-        elif not mime_type:
+        if not mime_type:
             raise DocumentError(
                 f"Files named {file_path.suffix or file_path.name} are not read here.",
                 failure_code="unsupported_type",
                 next_step="Upload it as docx, pptx, xlsx, html or eml.",
             )
-        else:
-            document = ParsedDocument((_assemble(1, list(_elements(file_path, mime_type))),), paged=False)
+        try:
+            document = self._read(file_path, mime_type)
+        except MALFORMED as error:
+            if mime_type not in PROGRAMS:
+                raise
+            raise _corrupt(PROGRAMS[mime_type]) from error
         if not any(page.text.strip() for page in document.pages):
             raise DocumentError(
                 "No text was found in the file.",
@@ -80,6 +86,13 @@ class UnstructuredParser:
                 next_step="If it holds only pictures, run text recognition over them first.",
             )
         return document
+
+    def _read(self, file_path: Path, mime_type: str) -> ParsedDocument:
+        if mime_type == PPTX:
+            return _slides(file_path)
+        if mime_type == XLSX:
+            return _sheets(file_path, self._options.max_cells)
+        return ParsedDocument((_assemble(1, list(_elements(file_path, mime_type))),), paged=False)
 
 
 # -- through unstructured
@@ -175,8 +188,10 @@ def _slides(file_path: Path) -> ParsedDocument:
 
     try:
         presentation = Presentation(str(file_path))
+    except MemoryError:
+        raise
     except Exception as error:
-        raise _corrupt("PowerPoint") from error
+        raise _corrupt(PROGRAMS[PPTX]) from error
     pages = []
     for number, slide in enumerate(presentation.slides, start=1):
         pages.append(_assemble(number, list(_slide(slide)), f"slide {number}"))
@@ -210,8 +225,10 @@ def _sheets(file_path: Path, max_cells: int) -> ParsedDocument:
 
     try:
         workbook = load_workbook(file_path, read_only=True, data_only=True)
+    except MemoryError:
+        raise
     except Exception as error:
-        raise _corrupt("Excel") from error
+        raise _corrupt(PROGRAMS[XLSX]) from error
     try:
         pages, cells = [], 0
         for number, sheet in enumerate(workbook.worksheets, start=1):

@@ -13,7 +13,7 @@ from core.errors import NotFoundError
 from core.types import Box
 from plugins.parser.pdf.pages import HIGHLIGHT, page_boxes, render_page
 from plugins.parser.pdf.provider import PdfOptions, PdfParser
-from tests.fixtures.documents import HEIGHT, WIDTH, pdf_pages
+from tests.fixtures.documents import HEIGHT, WIDTH, pdf_pages, with_damaged_pages
 
 LINES = ["The relief valve opens at 6 bar.", "It is tested every January."]
 
@@ -66,6 +66,16 @@ def test_a_page_that_is_not_there_is_not_found(path: Path, number: int) -> None:
         page_boxes(path, number, 0, 5)
     with pytest.raises(NotFoundError):
         render_page(path, number, 1.0, [])
+
+
+def test_a_damaged_page_is_not_found_and_the_next_one_is_drawn(tmp_path: Path) -> None:
+    file = tmp_path / "stored"
+    file.write_bytes(with_damaged_pages([["One."], ["Two."]], (1,)))
+    with pytest.raises(NotFoundError, match="Page 1 is damaged"):
+        render_page(file, 1, 1.0, [])
+    with pytest.raises(NotFoundError, match="Page 1 is damaged"):
+        page_boxes(file, 1, 0, 3)
+    assert render_page(file, 2, 1.0, [])
 
 
 def test_a_page_is_drawn_at_its_scale_and_never_larger_than_bearable(path: Path) -> None:

@@ -12,7 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 from core.errors import DocumentError
 from core.types import BlockKind, ParsedDocument, PluginStatus
 from plugins.parser.pdf.provider import PdfOptions, PdfParser
-from tests.fixtures.documents import pdf_pages
+from tests.fixtures.documents import pdf_pages, with_damaged_pages
 
 
 async def parsed(folder: Path, content: bytes, **options: object) -> ParsedDocument:
@@ -118,6 +118,40 @@ async def test_a_cut_off_file_is_read_or_refused_wherever_it_was_cut(tmp_path: P
             outcomes.add(document.text.split("\n")[0])
     assert outcomes <= {"corrupt", "no_text", "Words on a page."}
     assert "corrupt" in outcomes
+
+
+@pytest.mark.parametrize(
+    ("damaged", "warning"),
+    [
+        ((2,), "Page 2 is damaged and was left out."),
+        ((1, 3), "Pages 1, 3 are damaged and were left out."),
+    ],
+)
+async def test_damaged_pages_are_left_out_and_named_and_the_others_keep_their_numbers(
+    tmp_path: Path, damaged: tuple[int, ...], warning: str
+) -> None:
+    document = await parsed(tmp_path, with_damaged_pages([["One."], ["Two."], ["Three."], ["Four."]], damaged))
+    words = {1: "One.", 2: "Two.", 3: "Three.", 4: "Four."}
+    assert [(page.number, page.text) for page in document.pages] == [
+        (number, "" if number in damaged else text) for number, text in words.items()
+    ]
+    assert document.warnings == (warning,)
+
+
+async def test_of_many_damaged_pages_some_are_named_and_the_rest_is_counted(tmp_path: Path) -> None:
+    content = with_damaged_pages([[f"Page {number}."] for number in range(1, 31)], range(2, 27))
+    (warning,) = (await parsed(tmp_path, content)).warnings
+    assert warning.startswith("Pages 2, 3, 4,")
+    assert warning.endswith(" 20, 21 and 5 more are damaged and were left out.")
+
+
+async def test_a_file_of_damaged_pages_only_is_damaged(tmp_path: Path) -> None:
+    error = await refused(tmp_path, with_damaged_pages([["One."], ["Two."]], (1, 2)))
+    assert error.failure_code == "corrupt"
+
+
+async def test_a_whole_file_carries_no_warning(tmp_path: Path) -> None:
+    assert (await parsed(tmp_path, pdf_pages([["One."], []]))).warnings == ()
 
 
 async def test_pictures_of_text_are_said_to_be_a_scan(tmp_path: Path) -> None:

@@ -229,6 +229,46 @@ async def test_what_is_no_office_file_is_damaged(tmp_path: Path, filename: str) 
     assert await refused(tmp_path, filename, b"just words") == "corrupt"
 
 
+def cut_inside(content: bytes, part: str) -> bytes:
+    """The same archive, with one part of it cut in half."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as whole, zipfile.ZipFile(buffer, "w") as cut:
+        for name in whole.namelist():
+            kept = whole.read(name)
+            cut.writestr(name, kept[: len(kept) // 2] if name == part else kept)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("filename", "make", "part", "program"),
+    [
+        ("a.docx", word, "word/document.xml", "Word"),
+        ("a.docx", word, "word/_rels/document.xml.rels", "Word"),
+        ("a.docx", word, "[Content_Types].xml", "Word"),
+        ("a.pptx", slides, "ppt/slides/slide1.xml", "PowerPoint"),
+        ("a.xlsx", workbook, "xl/worksheets/sheet1.xml", "Excel"),
+    ],
+)
+async def test_an_office_file_that_is_cut_off_inside_is_damaged_and_names_its_program(
+    tmp_path: Path, filename: str, make: Callable[[], bytes], part: str, program: str
+) -> None:
+    path = tmp_path / filename
+    path.write_bytes(cut_inside(make(), part))
+    with pytest.raises(DocumentError, match=f"damaged: .* as a {program} file") as caught:
+        await UnstructuredParser(UnstructuredOptions()).parse(path)
+    assert caught.value.failure_code == "corrupt"
+    assert caught.value.next_step == f"Open it in {program}, save it again, and upload that."
+
+
+async def test_a_slide_that_the_presentation_names_but_lacks_is_damage(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(slides())) as whole, zipfile.ZipFile(buffer, "w") as lacking:
+        for name in whole.namelist():
+            if name != "ppt/slides/slide1.xml":
+                lacking.writestr(name, whole.read(name))
+    assert await refused(tmp_path, "a.pptx", buffer.getvalue()) == "corrupt"
+
+
 @pytest.mark.parametrize("filename", ["a.doc", "a.txt", "document"])
 async def test_a_type_it_does_not_know_is_refused(tmp_path: Path, filename: str) -> None:
     assert await refused(tmp_path, filename, b"words") == "unsupported_type"

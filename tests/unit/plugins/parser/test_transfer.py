@@ -23,6 +23,7 @@ DOCUMENTS = st.builds(
     st.lists(PAGES, max_size=3).map(tuple),
     st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
     st.booleans(),
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=9), max_size=2).map(tuple),
 )
 
 
