@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path, PurePath
 
 from core.errors import DocumentError
+from core.security.json_start import begins_json
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -122,10 +122,4 @@ def _text_type(head: bytes, suffix: str) -> str:
     start = head.lstrip()[:200].lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return "text/html"
-    if start[:1] in (b"{", b"["):
-        try:
-            json.loads(head)
-        except ValueError:
-            return "text/plain"
-        return "application/json"
-    return "text/plain"
+    return "application/json" if begins_json(head, cut=len(head) == HEAD) else "text/plain"

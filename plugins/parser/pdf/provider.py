@@ -101,7 +101,7 @@ def _corrupt() -> DocumentError:
 
 
 def _pages(document: Any) -> tuple[tuple[ParsedPage, ...], list[int]]:
-    """All pages, and the numbers of those that are damaged; these stay as empty ones, so that the others keep theirs."""
+    """All pages, and the numbers of the damaged ones, which stay as empty pages so that the others keep theirs."""
     import pypdfium2
 
     pages, damaged = [], []

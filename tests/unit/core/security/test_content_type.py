@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from openpyxl import Workbook
 from pptx import Presentation
 
 from core.errors import DocumentError
-from core.security.content_type import DOCX, PPTX, SUFFIXES, XLSX, detect
+from core.security.content_type import DOCX, HEAD, PPTX, SUFFIXES, XLSX, detect
 from tests.fixtures.documents import pdf_pages
 
 
@@ -93,6 +94,21 @@ def test_kinds_of_text_are_told_apart_by_name(tmp_path: Path, filename: str, exp
 )
 def test_text_without_a_known_name_is_looked_at(tmp_path: Path, content: bytes, expected: str) -> None:
     assert detected(tmp_path, content, "unnamed") == expected
+
+
+def test_json_longer_than_what_is_looked_at_is_json(tmp_path: Path) -> None:
+    records = [{"number": number, "text": f"Ventil {number} öffnet\n", "open": [True, None]} for number in range(900)]
+    for content in (json.dumps(records, indent=1), json.dumps({"records": records}, ensure_ascii=False)):
+        assert len(content) > 10 * HEAD
+        assert detected(tmp_path, content.encode(), "unnamed") == "application/json"
+    lines = "\n".join(json.dumps(record) for record in records)
+    assert detected(tmp_path, lines.encode(), "unnamed") == "text/plain"
+    assert detected(tmp_path, b"[1] See the first chapter. " * 900, "unnamed") == "text/plain"
+
+
+def test_a_file_of_opening_brackets_is_typed_like_any_other(tmp_path: Path) -> None:
+    assert detected(tmp_path, b"[" * (HEAD - 1), "unnamed") == "text/plain"
+    assert detected(tmp_path, b"[" * 100_000, "unnamed") == "application/json"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
