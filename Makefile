@@ -25,7 +25,7 @@ test: install-dev lint ## lint, then all tests (TESTS="tests/unit/core" for some
 
 coverage: install-dev ## all tests with coverage, child processes included; fails below 95 % of lines in a package
 	rm -rf .coverage && mkdir .coverage
-	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/.coverage/data \
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/.coverage/all \
 	    $(BIN)/pytest -n 2 --dist loadfile $(TESTS) $(ARGS)
 	$(BIN)/coverage combine -q --data-file=.coverage/all .coverage
 	@for package in core config graph services; do \

@@ -18,20 +18,22 @@ from chat_app.gateway.routers.v1 import ROUTERS
 from chat_app.ui.mount import mount_chat
 from core.errors import KnowledgeFoundryError
 from core.telemetry import configure_logging
-from services.bootstrap import Services, open_services
+from services.bootstrap import Services
 from services.gateway_settings import GatewaySettings, gateway_settings
+from services.live import open_live
 
-OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
+OpenServices = Callable[[], AbstractAsyncContextManager[Callable[[], Services]]]
+"""Opens the application; what it yields gives the services in force."""
 
 
-def create_app(settings: GatewaySettings, opened: OpenServices = open_services) -> FastAPI:
+def create_app(settings: GatewaySettings, opened: OpenServices = open_live) -> FastAPI:
     """The application; services are opened when it starts and closed when it stops."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opened() as services:
             app.state.services = services
-            async with sockets.watched(services.accounts):
+            async with sockets.watched(lambda: services().accounts):
                 yield
 
     app = FastAPI(

@@ -85,6 +85,20 @@ def load_settings(
     )
 
 
+def settings_files(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Every file that ``load_settings`` reads for this environment, whether it is there or not.
+
+    Raises:
+        ConfigurationError: The environment is none of those there are.
+    """
+    folder = Path(environ.get("FOUNDRY_CONFIG_DIR") or Path(__file__).parent)
+    chosen = _chosen_environment(None, environ)
+    data_dir = _data_dir(merge(_shipped(folder, chosen, []), from_environment(environ, [])), environ)
+    named = environ.get("FOUNDRY_OVERLAY")
+    overlay = Path(named) if named else data_dir / "department.yaml"
+    return (*(folder / name for name in _shipped_names(chosen)), overlay)
+
+
 def _chosen_environment(argument: str | None, environ: Mapping[str, str]) -> str:
     sources = (
         ("the argument environment", argument),
@@ -99,9 +113,13 @@ def _chosen_environment(argument: str | None, environ: Mapping[str, str]) -> str
     return "dev"
 
 
+def _shipped_names(environment: str) -> tuple[str, ...]:
+    return ("base.yaml", f"{environment}.yaml", "plugins.yaml")
+
+
 def _shipped(folder: Path, environment: str, mistakes: list[Mistake]) -> Tree:
     tree: Tree = {}
-    for name in ("base.yaml", f"{environment}.yaml", "plugins.yaml"):
+    for name in _shipped_names(environment):
         tree = merge(tree, read_yaml(folder / name, mistakes))
     return tree
 

@@ -129,10 +129,29 @@ class PluginManager:
         await asyncio.gather(*(self._check_one(key) for key in list(self._plugins)))
         return self.states()
 
-    async def close(self) -> None:
-        """Close all, the last built first; a second call finds nothing to do."""
+    def successor(self, entries: Entries, *, anew: tuple[Kind, ...] = ()) -> PluginManager:
+        """A manager for other entries that takes over, running, those that stay as they are.
+
+        Args:
+            anew: Kinds of which nothing is taken over, because something they were built with has changed.
+        """
+        heir = PluginManager(entries, self._context, health_timeout_s=self._health_timeout_s)
+        before = {(kind, entry.name): entry for kind, known in self._entries.items() for entry in known}
+        for kind, wanted in entries.items():
+            for entry in wanted:
+                key, old = (kind, entry.name), before.get((kind, entry.name))
+                same = old is not None and (old.plugin, dict(old.config)) == (entry.plugin, dict(entry.config))
+                if same and entry.enabled and kind not in anew and key in self._plugins:
+                    heir._plugins[key], heir._states[key] = self._plugins[key], self._states[key]
+        return heir
+
+    async def close(self, *, keep: PluginManager | None = None) -> None:
+        """Close all but those another manager has taken over, the last built first; twice is harmless."""
+        kept = set(map(id, keep._plugins.values())) if keep is not None else set()
         while self._plugins:
             (kind, name), plugin = self._plugins.popitem()
+            if id(plugin) in kept:
+                continue
             try:
                 async with asyncio.timeout(self._health_timeout_s):
                     await plugin.close()

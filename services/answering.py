@@ -128,6 +128,15 @@ class AnsweringService:
         self._runs: dict[UUID, AnswerRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def use(self, context_of: ContextFactory) -> None:
+        """Take snapshots from elsewhere from now on; answers under way keep theirs."""
+        self._context_of = context_of
+
+    @property
+    def under_way(self) -> frozenset[asyncio.Task[None]]:
+        """The answers in the making."""
+        return frozenset(self._tasks)
+
     async def ask(
         self,
         principal: Principal,

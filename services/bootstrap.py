@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -15,7 +15,7 @@ import httpx
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from config.loader import LoadedSettings, load_settings
-from config.models import Settings
+from config.models import PluginEntry, Settings
 from core.errors import ConfigurationError, ProviderUnavailableError
 from core.identity import Principal, Role
 from core.security.passwords import PasswordRules
@@ -33,7 +33,7 @@ from plugins.interfaces import (
     VectorDBProvider,
 )
 from plugins.manager import PluginManager
-from plugins.manifest import KINDS
+from plugins.manifest import KINDS, Kind
 from plugins.parser.pdf import pages as pdf_pages
 from services.accounts import AccountService
 from services.addresses import application_address, owner_address, redis_url
@@ -52,9 +52,13 @@ from services.limits import LimitService
 from services.operations import OperationsService
 from services.retrieval import HybridRetriever
 from services.routing import Models, open_models
+from services.saved_settings import saved
 from services.search import SearchService
+from services.settings_versions import SettingsService
 from services.starters import StarterService, sample_starters
 
+BUILT_HERE: tuple[Kind, ...] = ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache")
+"""Kinds every process builds, after the embedding; parsers run in children of the worker."""
 NOBODY = Principal(UUID(int=0), UUID(int=0), Role.VIEWER, "", scopes=frozenset())
 """Stands in the template until a question has a principal."""
 
@@ -83,17 +87,56 @@ class Services:
     operations: OperationsService
     limits: LimitService
     data_policy: DataPolicyService
+    saved_settings: SettingsService
+
+
+@dataclass(slots=True)
+class Refusal:
+    """Why the newest settings are not in force; empty when they are."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What stays as long as the process: stores, connections, and the answers under way."""
+
+    database: Database
+    redis: Redis
+    context: PluginContext
+    queue: JobQueue
+    blobs: BlobStore
+    lexical: LexicalIndex
+    chats: ChatService
+    answering: AnsweringService
+    refusal: Refusal = field(default_factory=Refusal)
 
 
 @asynccontextmanager
 async def open_services(loaded: LoadedSettings | None = None) -> AsyncIterator[Services]:
     """Open everything, in the order in which it depends on each other.
 
+    Without settings given, those of the files are read and then what was saved over them.
+
     Raises:
         ConfigurationError: The settings are wrong or incomplete.
         ProviderUnavailableError: A plugin nothing works without does not run; says why.
     """
-    settings = (loaded or load_settings()).settings
+    first = loaded or load_settings()
+    async with open_ground(first.settings) as ground:
+        settings = first.settings if loaded else load_settings(saved=(await saved(ground.database)).content).settings
+        plugins = first_manager(settings, ground)
+        try:
+            await build(plugins, ground)
+            yield await assemble(settings, ground, plugins)
+            await ground.answering.close()
+        finally:
+            await plugins.close()
+
+
+@asynccontextmanager
+async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
+    """Connect to the stores; closes in reverse order."""
     async with AsyncExitStack() as stack:
         address = application_address(settings)
         database = Database(
@@ -114,10 +157,19 @@ async def open_services(loaded: LoadedSettings | None = None) -> AsyncIterator[S
             migration_url=owner_address(settings).libpq(),
             credentials=DatabaseCredentialStore(database),
         )
-        plugins = await _plugins(settings, context, stack)
-        services = await _assemble(settings, database, redis, plugins)
-        stack.push_async_callback(services.answering.close)
-        yield services
+        chats = ChatService(database)
+        answering = AnsweringService(build_graph(), chats, _nobody_answers)
+        stack.push_async_callback(answering.close)
+        yield Ground(
+            database=database,
+            redis=redis,
+            context=context,
+            queue=JobQueue(connect(redis_url(settings)), settings.queue.names[0]),
+            blobs=BlobStore(Path(settings.storage.data_dir) / "files"),
+            lexical=LexicalIndex(database),
+            chats=chats,
+            answering=answering,
+        )
 
 
 async def _redis(settings: Settings, stack: AsyncExitStack) -> Redis:
@@ -130,49 +182,66 @@ async def _redis(settings: Settings, stack: AsyncExitStack) -> Redis:
     return client
 
 
-async def _plugins(settings: Settings, context: PluginContext, stack: AsyncExitStack) -> PluginManager:
-    manager = PluginManager({kind: settings.plugins.of(kind) for kind in KINDS}, context)
-    stack.push_async_callback(manager.close)
+async def _nobody_answers(_: Principal) -> GraphContext:
+    raise ProviderUnavailableError("The application is still starting.")
+
+
+def entries_of(settings: Settings) -> dict[str, tuple[PluginEntry, ...]]:
+    """All entries by kind."""
+    return {kind: settings.plugins.of(kind) for kind in KINDS}
+
+
+def first_manager(settings: Settings, ground: Ground) -> PluginManager:
+    """The manager of a process that starts."""
+    return PluginManager(entries_of(settings), ground.context)
+
+
+async def build(manager: PluginManager, ground: Ground) -> None:
+    """Build what the manager does not run yet; embeddings first, since others are built with one."""
+    context = ground.context
     for name in await manager.build("embedding"):
         context = replace(context, embedding=manager.get("embedding", name))
         break
-    for kind in ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache"):
+    for kind in BUILT_HERE:
         await manager.build(kind, context=context)
-    return manager
 
 
-async def _assemble(settings: Settings, database: Database, redis: Redis, plugins: PluginManager) -> Services:
+async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -> Services:
+    """Put services together over plugins that run.
+
+    Raises:
+        ConfigurationError: Documents were indexed with another model.
+        ProviderUnavailableError: A plugin nothing works without does not run; says why.
+    """
+    database = ground.database
     embedding = plugins.get("embedding", _first(plugins, "embedding"))
     vectors = plugins.get("vector_db", settings.vector_db.provider)
     collection = settings.vector_db.collection
     await _same_model(database, embedding.model_name)
     await vectors.create_collection(collection, embedding.get_dimension(), settings.vector_db.distance_metric)
-    blobs = BlobStore(Path(settings.storage.data_dir) / "files")
-    queue = JobQueue(connect(redis_url(settings)), settings.queue.names[0])
-    lexical = LexicalIndex(database)
     retriever = HybridRetriever(
         database=database,
         embedding=embedding,
         vectors=vectors,
-        lexical=lexical,
+        lexical=ground.lexical,
         collection=collection,
         dense_weight=settings.retrieval.hybrid_search_weight if settings.feature_flags.hybrid_search else 1.0,
         fusion=settings.retrieval.fusion,
     )
     limiter = plugins.get("rate_limiter", _first(plugins, "rate_limiter"))
-    chats = ChatService(database)
     rules = PasswordRules(min_length=settings.auth.password_min_length)
     sessions, logins = _auth(plugins)
     accounts = AccountService(database, sessions, password_rules=rules)
-    models, policies = open_models(settings, plugins, redis), DataPolicyService(database)
+    models, policies = open_models(settings, plugins, ground.redis), DataPolicyService(database)
     template = _graph_context(settings, plugins, models, retriever, embedding)
+    ground.answering.use(_snapshots(template, policies))
     return Services(
         settings=settings,
         database=database,
         plugins=plugins,
-        queue=queue,
-        blobs=blobs,
-        lexical=lexical,
+        queue=ground.queue,
+        blobs=ground.blobs,
+        lexical=ground.lexical,
         embedding=embedding,
         vectors=vectors,
         limiter=limiter,
@@ -184,16 +253,17 @@ async def _assemble(settings: Settings, database: Database, redis: Redis, plugin
             FederatedAccounts(database),
             base_url=settings.chat.url,
         ),
-        documents=DocumentService(database, blobs, vectors, vector_collection=collection, renderer=pdf_pages),
+        documents=DocumentService(database, ground.blobs, vectors, vector_collection=collection, renderer=pdf_pages),
         ingestion=IngestionService(
-            database, blobs, queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
+            database, ground.blobs, ground.queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
         ),
-        chats=chats,
+        chats=ground.chats,
         starters=StarterService(database, sample_starters()),
-        answering=AnsweringService(build_graph(), chats, _snapshots(template, policies)),
+        answering=ground.answering,
         search=SearchService(retriever, max_limit=settings.retrieval.max_k),
-        operations=OperationsService(database, redis, plugins, models.router),
+        operations=OperationsService(database, ground.redis, plugins, models.router, lambda: ground.refusal.reason),
         data_policy=policies,
+        saved_settings=SettingsService(database, ground.redis),
         limits=LimitService(limiter, settings.rate_limiting),
     )
 

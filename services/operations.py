@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
@@ -25,11 +26,20 @@ TIMEOUT_S = 5.0
 class OperationsService:
     """Health of stores, workers and plugins."""
 
-    def __init__(self, database: Database, redis: Redis, plugins: PluginManager, router: Router) -> None:
+    def __init__(
+        self,
+        database: Database,
+        redis: Redis,
+        plugins: PluginManager,
+        router: Router,
+        refused: Callable[[], str] = lambda: "",
+    ) -> None:
+        """``refused`` says why the newest settings are not in force; empty when they are."""
         self._database = database
         self._redis = redis
         self._plugins = plugins
         self._router = router
+        self._refused = refused
 
     async def ready(self) -> HealthReport:
         """How the whole is. Ready means that questions are answered, perhaps not as well as usual."""
@@ -40,12 +50,16 @@ class OperationsService:
             HealthItem(name=s.name, kind=s.kind, status=s.status.value, detail=s.reason, latency_ms=s.latency_ms)
             for s in states
         ]
-        items = (postgres, redis, worker, *plugins, *self._breakers())
+        items = (postgres, redis, worker, *self._settings(), *plugins, *self._breakers())
         embeds = any(item.kind == "embedding" and item.status == PluginStatus.HEALTHY for item in plugins)
         ready = postgres.status == PluginStatus.HEALTHY and embeds
         well = all(item.status == PluginStatus.HEALTHY for item in items)
         status = PluginStatus.HEALTHY if well else PluginStatus.DEGRADED if ready else PluginStatus.BROKEN
         return HealthReport(ready=ready, status=status.value, items=items)
+
+    def _settings(self) -> list[HealthItem]:
+        reason = self._refused()
+        return [_item("settings", PluginStatus.DEGRADED, f"The newest are not in force: {reason}")] if reason else []
 
     def _breakers(self) -> list[HealthItem]:
         """Models that were called since the start; one that fails again and again is left alone for a while."""

@@ -26,8 +26,9 @@ from plugins.interfaces import DocumentParser
 from plugins.parser.sandbox import ParseLimits, ParserPool
 from plugins.references import resolve, validate_options
 from services.addresses import maintenance_address, redis_url
-from services.bootstrap import Services, open_services
+from services.bootstrap import Services
 from services.leases import LeaseKeeper
+from services.live import open_live
 from services.pipeline import ChunkingRules, IngestionPipeline
 from services.sweep import Sweep
 
@@ -70,6 +71,15 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._name = f"{socket.gethostname()}-{os.getpid()}"
 
+    def use(self, pipeline: IngestionPipeline) -> None:
+        """Begin tasks with another pipeline from now on; those in hand keep theirs."""
+        self._pipeline = pipeline
+
+    @property
+    def in_hand(self) -> frozenset[asyncio.Task[None]]:
+        """The tasks that run."""
+        return frozenset(self._tasks)
+
     async def accept(self, organization_id: UUID, task_id: UUID) -> None:
         """Begin a task; waits for a free place."""
         await self._places.acquire()
@@ -106,7 +116,8 @@ class Worker:
 @asynccontextmanager
 async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Worker]:
     """Services, parser children and the maintenance role, for one worker process."""
-    async with open_services(loaded) as services:
+    async with open_live(loaded) as live:
+        services = live()
         settings = services.settings
         pool = _parser_pool(settings)
         maintenance = MaintenanceDatabase(create_engine(maintenance_address(settings), pool_size=2))
@@ -114,6 +125,7 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
             pipeline = _pipeline(services, _parse_with(settings, pool))
             sweep = Sweep(maintenance, services.queue)
             worker = Worker(pipeline, sweep, sweep_interval_s=min(settings.queue.sweep_interval_s, 5))
+            live.follow(lambda new: worker.use(_pipeline(new, _parse_with(new.settings, pool))), lambda: worker.in_hand)
             house = asyncio.create_task(worker.keep_house())
             try:
                 yield worker

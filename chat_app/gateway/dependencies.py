@@ -26,8 +26,8 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def services_in(app: Starlette) -> Services:
-    """The services the application was opened with."""
-    services: Services = app.state.services
+    """The services in force; a request keeps those it began with."""
+    services: Services = app.state.services()
     return services
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from uuid import UUID
 
@@ -43,7 +43,7 @@ class OpenSockets:
                 end.set()
 
     @asynccontextmanager
-    async def watched(self, accounts: AccountService) -> AsyncIterator[None]:
+    async def watched(self, accounts: Callable[[], AccountService]) -> AsyncIterator[None]:
         """Look every few seconds whether sessions ended elsewhere: signed out, revoked, account closed."""
         watching = asyncio.create_task(self._watch(accounts))
         try:
@@ -53,13 +53,13 @@ class OpenSockets:
             with suppress(asyncio.CancelledError):
                 await watching
 
-    async def _watch(self, accounts: AccountService) -> None:
+    async def _watch(self, accounts: Callable[[], AccountService]) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             if not self._ends:
                 continue
             try:
-                live = await accounts.live_sessions(self._ends.values())
+                live = await accounts().live_sessions(self._ends.values())
             except KnowledgeFoundryError as error:
                 log.warning("socket_watch_skipped", reason=error.code)
                 continue

@@ -13,7 +13,7 @@ from db.models.accounts import (
 from db.models.audit import AuditLog
 from db.models.chats import Chat, Feedback, Message
 from db.models.documents import Collection, Document, DocumentChunk, DocumentVersion, Grant, TermStatistic
-from db.models.operations import OutboxEntry, SemanticCacheEntry, Task, WorkerBeat
+from db.models.operations import OutboxEntry, SemanticCacheEntry, SettingsVersion, Task, WorkerBeat
 
 __all__ = [
     "ApiKey",
@@ -33,6 +33,7 @@ __all__ = [
     "OutboxEntry",
     "SemanticCacheEntry",
     "Session",
+    "SettingsVersion",
     "SignInLink",
     "Task",
     "TermStatistic",

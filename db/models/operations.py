@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from pgvector.sqlalchemy import Vector
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.types import JsonValue
@@ -84,3 +84,16 @@ class SemanticCacheEntry(Tenant, Base):
     hit_count: Mapped[int] = mapped_column(server_default="0")
     last_used_at: Mapped[datetime] = mapped_column(server_default=text("now()"), index=True)
     ttl_seconds: Mapped[int] = mapped_column(server_default="3600")
+
+
+class SettingsVersion(Tenant, Base):
+    """Settings as an operator saved them; the newest is in force, for the whole installation."""
+
+    __tablename__ = "settings_versions"
+
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
+    content: Mapped[dict[str, JsonValue]]
+    changes: Mapped[dict[str, JsonValue]]
+    reason: Mapped[str]
+    restored_number: Mapped[int | None] = mapped_column(BigInteger)
+    user_id: Mapped[UUID]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -57,8 +57,8 @@ async def address(services: Services, tmp_path: Path) -> AsyncIterator[str]:
     """The gateway on a port of its own: sockets need a real server."""
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Services]:
-        yield services
+    async def opened() -> AsyncIterator[Callable[[], Services]]:
+        yield lambda: services
 
     config = uvicorn.Config(create_app(settings_of_tests(tmp_path), opened), port=0, log_level="critical")
     server = uvicorn.Server(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,11 +137,11 @@ async def opened_house(environment: dict[str, str], folder: Path, **mapping: Any
             await assert_bound_by_policies(services)
 
             @asynccontextmanager
-            async def opened() -> AsyncIterator[Services]:
-                yield services
+            async def opened() -> AsyncIterator[Callable[[], Services]]:
+                yield lambda: services
 
             app = create_app(settings_of_tests(folder), opened)
-            app.state.services = services
+            app.state.services = lambda: services
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=HERE) as api:
                 alpha, beta = [await make_department(services, name) for name in ("alpha", "beta")]
                 yield House(services, api, issuer, idp, alpha, beta)

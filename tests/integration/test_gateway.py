@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -54,11 +54,11 @@ OPEN = {
 @pytest.fixture
 async def api(services: Services, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Services]:
-        yield services
+    async def opened() -> AsyncIterator[Callable[[], Services]]:
+        yield lambda: services
 
     app = create_app(settings_of_tests(tmp_path), opened)
-    app.state.services = services
+    app.state.services = lambda: services
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         yield client

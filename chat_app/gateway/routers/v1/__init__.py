@@ -1,6 +1,6 @@
 """Which routes does version 1 of the API have?"""
 
-from chat_app.gateway.routers.v1 import auth, chat, documents, federation, policy, search, users
+from chat_app.gateway.routers.v1 import auth, chat, documents, federation, policy, search, settings, users
 
 ROUTERS = (
     auth.router,
@@ -10,6 +10,7 @@ ROUTERS = (
     policy.router,
     chat.router,
     search.router,
+    settings.router,
     users.router,
 )
 

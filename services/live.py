@@ -1,0 +1,180 @@
+"""How do settings change while the application runs?
+
+Services are a snapshot. New settings make a new one beside the old, over plugins of which the unchanged go on; when all
+is well it takes the place of the old in one step. Answers under way finish on what they began with, and only then are
+the plugins closed that nobody uses any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from config.loader import LoadedSettings, load_settings
+from config.models import Settings
+from config.section import Section
+from core.errors import ConfigurationError
+from core.types import PluginStatus
+from plugins.manager import PluginManager, PluginState
+from plugins.manifest import Kind
+from services.bootstrap import Ground, Services, assemble, build, entries_of, first_manager, open_ground
+from services.saved_settings import saved
+from services.settings_versions import DEPLOYMENT_SECTIONS
+from services.settings_watch import Watch
+
+log = structlog.get_logger(__name__)
+
+MADE_WITH_EMBEDDING: tuple[Kind, ...] = ("llm", "reranker")
+GRACE_S = 10.0
+"""How long requests that are no answers may still use a plugin that was replaced."""
+
+Work = Callable[[], frozenset[asyncio.Task[None]]]
+Follower = Callable[[Services], None]
+
+
+class Live:
+    """The services in force.
+
+    Attributes:
+        restart_for: Sections whose change waits for the next start.
+    """
+
+    def __init__(self, ground: Ground, services: Services, *, grace_s: float = GRACE_S) -> None:
+        self.restart_for: tuple[str, ...] = ()
+        self._ground = ground
+        self._current = services
+        self._grace_s = grace_s
+        self._followers: list[Follower] = []
+        self._work: list[Work] = [lambda: ground.answering.under_way]
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._one_at_a_time = asyncio.Lock()
+
+    def __call__(self) -> Services:
+        """The snapshot to use for one request, question or job."""
+        return self._current
+
+    @property
+    def problem(self) -> str:
+        """Why the newest settings are not in force; empty when they are."""
+        return self._ground.refusal.reason
+
+    def refuse(self, reason: str) -> None:
+        """Say why the newest settings are not in force."""
+        self._ground.refusal.reason = reason
+        log.warning("settings_refused", reason=reason)
+
+    def follow(self, follower: Follower, work: Work) -> None:
+        """Call ``follower`` after every change; ``work`` names tasks that may still use what was replaced."""
+        self._followers.append(follower)
+        self._work.append(work)
+
+    async def apply(self, loaded: LoadedSettings) -> None:
+        """Put settings in force, or leave everything as it is.
+
+        Raises:
+            ConfigurationError: A plugin is wrong or not healthy; says which and why.
+            KnowledgeFoundryError: Services cannot be put together from them.
+        """
+        async with self._one_at_a_time:
+            await self._apply(loaded.settings)
+            self._ground.refusal.reason = ""
+
+    async def _apply(self, wanted: Settings) -> None:
+        old = self._current
+        settings, self.restart_for = _kept_at_home(old.settings, wanted)
+        if settings == old.settings:
+            return
+        manager = await self._built(old, settings)
+        try:
+            services = await assemble(settings, self._ground, manager)
+        except BaseException:
+            await manager.close(keep=old.plugins)
+            raise
+        self._current = services
+        for follower in self._followers:
+            follower(services)
+        log.info("settings_applied", plugins=sorted(f"{state.kind}/{state.name}" for state in manager.states()))
+        busy = frozenset().union(*(work() for work in self._work))
+        retiring = asyncio.create_task(self._retire(old.plugins, manager, busy))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+
+    async def _built(self, old: Services, settings: Settings) -> PluginManager:
+        entries = entries_of(settings)
+        same = entries["embedding"] == entries_of(old.settings)["embedding"]
+        manager = old.plugins.successor(entries, anew=() if same else MADE_WITH_EMBEDDING)
+        known = {(state.kind, state.name) for state in manager.states()}
+        try:
+            await build(manager, self._ground)
+            fresh = [state for state in manager.states() if (state.kind, state.name) not in known]
+            broken = [state for state in fresh if state.status is PluginStatus.BROKEN and not _was_broken(state, old)]
+            if broken:
+                reasons = "; ".join(f"{state.kind}/{state.name}: {state.reason}" for state in broken)
+                raise ConfigurationError(f"Plugins that are not healthy are not put in force. {reasons}")
+        except BaseException:
+            await manager.close(keep=old.plugins)
+            raise
+        return manager
+
+    async def _retire(self, old: PluginManager, new: PluginManager, busy: frozenset[asyncio.Task[None]]) -> None:
+        if busy:
+            await asyncio.wait(busy)
+        await asyncio.sleep(self._grace_s)
+        await old.close(keep=new)
+
+    async def close(self) -> None:
+        """Finish what is retiring, then close the plugins in force."""
+        for task in list(self._retiring):
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self._ground.answering.close()
+        await self._current.plugins.close()
+
+
+@asynccontextmanager
+async def open_live(loaded: LoadedSettings | None = None, *, grace_s: float = GRACE_S) -> AsyncIterator[Live]:
+    """Open everything and follow what is saved and, with ``app.hot_reload``, what is written into the files.
+
+    Raises:
+        ConfigurationError: The settings are wrong or incomplete.
+        ProviderUnavailableError: A plugin nothing works without does not run; says why.
+    """
+    first = loaded or load_settings()
+    async with open_ground(first.settings) as ground:
+        version = await saved(ground.database)
+        settings = load_settings(saved=version.content).settings if loaded is None else first.settings
+        plugins = first_manager(settings, ground)
+        try:
+            await build(plugins, ground)
+            live = Live(ground, await assemble(settings, ground, plugins), grace_s=grace_s)
+        except BaseException:
+            await plugins.close()
+            raise
+        watch = Watch(
+            ground.database, ground.redis, live.apply, live.refuse, files=settings.app.hot_reload, seen=version.number
+        )
+        following = asyncio.create_task(watch.run(), name="settings-watch")
+        try:
+            yield live
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await live.close()
+
+
+def _kept_at_home(old: Settings, wanted: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """The settings with those of the deployment as they were, and the sections whose change must wait."""
+    changed = tuple(name for name in DEPLOYMENT_SECTIONS if getattr(old, name) != getattr(wanted, name))
+    kept: dict[str, Section] = {name: getattr(old, name) for name in changed}
+    return wanted.model_copy(update=kept), changed
+
+
+def _was_broken(state: PluginState, old: Services) -> bool:
+    return any(
+        (known.kind, known.name, known.reference, known.status)
+        == (state.kind, state.name, state.reference, PluginStatus.BROKEN)
+        for known in old.plugins.states()
+    )
