@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -13,6 +11,7 @@ from uuid import UUID
 from core.errors import AuthenticationError, ConflictError, NotFoundError, QuotaError, ValidationError
 from core.identity import EntryPoint, Principal, Role, Scope
 from core.security import passwords
+from core.security.tokens import TokenPurpose, digest, has_purpose, new_token
 from db.models import Organization, SignInLink, User
 from db.repositories.accounts import AccountRepository
 from db.unit_of_work import Database
@@ -67,8 +66,10 @@ class AccountService:
         Raises:
             AuthenticationError: Unknown, used or expired.
         """
-        async with self._database.transaction(None) as session:
-            match = await AccountRepository(session).find_sign_in_link(_digest(token))
+        match = None
+        if has_purpose(token, TokenPurpose.SIGN_IN_LINK):
+            async with self._database.transaction(None) as session:
+                match = await AccountRepository(session).find_sign_in_link(digest(token))
         used = False
         if match is not None:
             async with self._database.transaction(match.organization_id) as session:
@@ -150,8 +151,10 @@ class AccountService:
         Raises:
             AuthenticationError: The key or its owner's account is not valid.
         """
-        async with self._database.transaction(None) as session:
-            match = await AccountRepository(session).find_api_key(_digest(key))
+        match = None
+        if has_purpose(key, TokenPurpose.API_KEY):
+            async with self._database.transaction(None) as session:
+                match = await AccountRepository(session).find_api_key(digest(key))
         if match is None:
             raise AuthenticationError("The API key is not valid.", next_step="Make a new one.")
         async with self._database.transaction(match.organization_id) as session:
@@ -317,13 +320,13 @@ class AccountService:
 
 async def create_sign_in_link(database: Database, user: User) -> str:
     """A token that signs the user in once within a day; only its digest is kept."""
-    token = f"kfl_{secrets.token_urlsafe(32)}"
+    token = new_token(TokenPurpose.SIGN_IN_LINK)
     async with database.transaction(user.organization_id) as session:
         session.add(
             SignInLink(
                 organization_id=user.organization_id,
                 user_id=user.id,
-                token_hash=_digest(token),
+                token_hash=digest(token),
                 expires_at=datetime.now(UTC) + LINK_LIFETIME,
             )
         )
@@ -340,10 +343,6 @@ def valid_email(email: str) -> str:
     if len(address) > 254 or not _EMAIL.fullmatch(address):
         raise ValidationError(f"{address[:80]!r} is not an e-mail address.")
     return address
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _view(user: User, organization: Organization) -> AccountView:

@@ -35,6 +35,7 @@ from plugins.interfaces import (
 from plugins.manager import PluginManager
 from plugins.manifest import KINDS, Kind
 from plugins.parser.pdf import pages as pdf_pages
+from plugins.rate_limiter.memory import MemoryRateLimiter
 from services.accounts import AccountService
 from services.addresses import application_address, owner_address, redis_url
 from services.answering import AnsweringService, ContextFactory
@@ -229,7 +230,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
         fusion=settings.retrieval.fusion,
     )
     limiter = plugins.get("rate_limiter", _first(plugins, "rate_limiter"))
-    rules = PasswordRules(min_length=settings.auth.password_min_length)
+    rules = _password_rules(settings)
     sessions, logins = _auth(plugins)
     accounts = AccountService(database, sessions, password_rules=rules)
     models, policies = open_models(settings, plugins, ground.redis), DataPolicyService(database)
@@ -264,7 +265,19 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
         operations=OperationsService(database, ground.redis, plugins, models.router, lambda: ground.refusal.reason),
         data_policy=policies,
         saved_settings=SettingsService(database, ground.redis),
-        limits=LimitService(limiter, settings.rate_limiting),
+        limits=LimitService(
+            limiter, settings.rate_limiting, stand_in=MemoryRateLimiter(MemoryRateLimiter.Options(), ground.context)
+        ),
+    )
+
+
+def _password_rules(settings: Settings) -> PasswordRules:
+    auth = settings.auth
+    return PasswordRules(
+        min_length=auth.password_min_length,
+        require_upper=auth.password_require_uppercase,
+        require_number=auth.password_require_number,
+        require_special=auth.password_require_special,
     )
 
 

@@ -23,7 +23,7 @@ from services import cursors
 from services.audit import ClientInfo, record
 from services.blobs import BlobStore
 from services.pipeline import count_out
-from services.receipts import receipt_of
+from services.receipts import receipt_of, warnings_of
 from services.views import CollectionView, DocumentPage, DocumentStatus, DocumentView, PagePicture, PassageView
 
 log = structlog.get_logger(__name__)
@@ -263,7 +263,7 @@ def _view(
 ) -> DocumentView:
     document, version, collection, email = row
     newest = task[1] if task else None
-    warning = None
+    warning = " ".join(warnings_of(version)) or None if version is not None else None
     if newest is not None and version is not None and newest.id != version.id and newest.error_message:
         warning = (
             f"Version {newest.number} could not be read ({newest.error_message}); version {version.number} answers."

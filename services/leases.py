@@ -46,9 +46,10 @@ class Lease:
 class LeaseKeeper:
     """Takes, keeps and checks leases."""
 
-    def __init__(self, database: Database, *, owner: str) -> None:
+    def __init__(self, database: Database, *, owner: str, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._database = database
         self._owner = owner
+        self._heartbeat_s = heartbeat_s
 
     async def take(self, organization_id: UUID, task_id: UUID) -> Lease | None:
         """The task, if nobody works on it and it is not finished."""
@@ -83,7 +84,7 @@ class LeaseKeeper:
 
         async def beat() -> None:
             while True:
-                await asyncio.sleep(HEARTBEAT_S)
+                await asyncio.sleep(self._heartbeat_s)
                 try:
                     if await self._extend(lease):
                         continue

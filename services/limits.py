@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import time
 from typing import Literal
 
+import structlog
+
 from config.models import RateLimitingSettings
-from core.errors import RateLimitError
+from core.errors import ProviderError, ProviderUnavailableError, RateLimitError
 from core.identity import EntryPoint, Principal, Role
 from plugins.interfaces import RateLimitDecision, RateLimiter
 
+log = structlog.get_logger(__name__)
+
 HOUR = 3600
+REST_S = 5.0
+"""A store that failed is left alone for so long, or every request would wait until it is given up."""
 Cost = Literal["write", "read"]
+_UNCOUNTED = RateLimitDecision(True, 0, 0, 0.0)
 
 
 class LimitService:
-    """Buckets per person, organisation, key and address."""
+    """Buckets per person, organisation, key and address.
 
-    def __init__(self, limiter: RateLimiter, settings: RateLimitingSettings) -> None:
+    ``limiter`` counts for all processes. While its store is away, ``when_store_is_down`` decides: ``stand_in`` counts
+    in this process, or everything passes, or everything is refused.
+    """
+
+    def __init__(
+        self, limiter: RateLimiter, settings: RateLimitingSettings, *, stand_in: RateLimiter, rest_s: float = REST_S
+    ) -> None:
         self._limiter = limiter
         self._settings = settings
+        self._stand_in = stand_in
+        self._rest_s = rest_s
+        self._away_until = 0.0
 
     async def check(self, principal: Principal | None, *, ip: str, kind: Cost) -> RateLimitDecision:
         """Count one request; writes are questions, uploads and changes, reads everything else.
 
         Raises:
             RateLimitError: One of the buckets is empty.
+            ProviderUnavailableError: The store is away, and the settings say to refuse then.
         """
         settings = self._settings
         if not settings.enabled:
-            return RateLimitDecision(True, 0, 0, 0.0)
+            return _UNCOUNTED
         if principal is None:
             return await self._take([(f"ip:{ip}", settings.ip_per_hour)])
         if kind == "read":
@@ -51,9 +69,9 @@ class LimitService:
         }[role]
 
     async def _take(self, buckets: list[tuple[str, int]]) -> RateLimitDecision:
-        decision = RateLimitDecision(True, 0, 0, 0.0)
+        decision = _UNCOUNTED
         for key, limit in buckets:
-            decision = await self._limiter.check_rate_limit(key, limit, HOUR)
+            decision = await self._count(key, limit)
             if not decision:
                 raise RateLimitError(
                     f"Too many requests: {limit} an hour are allowed.",
@@ -61,3 +79,21 @@ class LimitService:
                     retry_after_s=decision.retry_after_s,
                 )
         return decision
+
+    async def _count(self, key: str, limit: int) -> RateLimitDecision:
+        if time.monotonic() >= self._away_until:
+            try:
+                return await self._limiter.check_rate_limit(key, limit, HOUR)
+            except ProviderError as error:
+                log.warning("limit_store_down", reason=error.code, instead=self._settings.when_store_is_down)
+                self._away_until = time.monotonic() + self._rest_s
+        match self._settings.when_store_is_down:
+            case "memory":
+                return await self._stand_in.check_rate_limit(key, limit, HOUR)
+            case "allow":
+                return _UNCOUNTED
+            case "refuse":
+                raise ProviderUnavailableError(
+                    "Requests cannot be counted at the moment, and uncounted ones are not answered here.",
+                    next_step="Try again in a moment; the operator should check Redis.",
+                )

@@ -89,7 +89,9 @@ class OperationsService:
                 await self._redis.ping()
         except (RedisError, OSError, TimeoutError):
             return _item(
-                "redis", PluginStatus.DEGRADED, "Redis does not answer: uploads wait, limits are counted per process."
+                "redis",
+                PluginStatus.DEGRADED,
+                "Redis does not answer: uploads wait, limits are kept as rate_limiting.when_store_is_down says.",
             )
         return _item("redis", PluginStatus.HEALTHY, "", started)
 

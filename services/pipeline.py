@@ -31,6 +31,7 @@ from services.blobs import BlobStore
 from services.chunking import chunk_document
 from services.leases import Lease, LeaseKeeper, LeaseLostError
 from services.lexical import LexicalIndex, TermCounts, chunks_per_term, count_terms
+from services.receipts import WARNINGS
 from services.views import IngestionStage
 
 log = structlog.get_logger(__name__)
@@ -282,6 +283,7 @@ class IngestionPipeline:
         version.valid_from = version.valid_from or now
         version.valid_to = None
         version.failure_code = version.error_message = None
+        version.meta = {**version.meta, WARNINGS: list(index.parsed.warnings)}
         document.active_version_id = version.id
         document.file_path, document.mime_type = version.file_path, version.mime_type
         document.file_size = version.file_size

@@ -5,6 +5,9 @@ from __future__ import annotations
 from db.models import DocumentVersion, Task
 from services.views import IngestionStage, Receipt, TaskStatus
 
+WARNINGS = "warnings"
+"""Where a version keeps them, among what else is known about it."""
+
 
 def receipt_of(task: Task, version: DocumentVersion, *, unchanged: bool = False) -> Receipt:
     """The receipt of a task and its version."""
@@ -24,8 +27,15 @@ def receipt_of(task: Task, version: DocumentVersion, *, unchanged: bool = False)
         failure_code=task.failure_code,
         error_message=task.error_message,
         next_step=task.next_step,
+        warnings=warnings_of(version) if task.status == TaskStatus.COMPLETED else (),
         unchanged=unchanged,
         created_at=task.created_at,
         started_at=task.started_at,
         completed_at=task.completed_at,
     )
+
+
+def warnings_of(version: DocumentVersion) -> tuple[str, ...]:
+    """What could not be read of a version that was read."""
+    found = version.meta.get(WARNINGS)
+    return tuple(str(warning) for warning in found) if isinstance(found, list) else ()

@@ -85,6 +85,7 @@ class Receipt(View):
     Attributes:
         progress: 0–100.
         failure_code: Stable word for the cause; ``error_message`` says it in plain words and ``next_step`` what to do.
+        warnings: What could not be read of a file that was read, such as a damaged page.
         unchanged: The content was there already; nothing had to be done.
     """
 
@@ -103,6 +104,7 @@ class Receipt(View):
     failure_code: str | None = None
     error_message: str | None = None
     next_step: str | None = None
+    warnings: tuple[str, ...] = ()
     unchanged: bool = False
     queue_position: int | None = None
     created_at: datetime
@@ -120,7 +122,7 @@ class DocumentView(View):
     status: DocumentStatus
     error_message: str | None
     warning: str | None
-    """Set when a newer version failed and the old one still answers."""
+    """Set when parts could not be read, or when a newer version failed and the old one still answers."""
     version_number: int
     version_id: UUID | None
     pages: int | None

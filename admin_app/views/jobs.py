@@ -35,7 +35,9 @@ def _receipts(api: ApiClient) -> None:
                 "Document": receipt["filename"],
                 "Stage": receipt["stage"],
                 "Progress": receipt["progress"],
-                "What happened": " ".join(filter(None, (receipt["error_message"], receipt["next_step"]))),
+                "What happened": " ".join(
+                    filter(None, (receipt["error_message"], receipt["next_step"], *receipt["warnings"]))
+                ),
                 "Attempts": receipt["attempts"],
                 "Begun": (receipt["started_at"] or "")[:19].replace("T", " "),
             }

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 
 from core.errors import AuthenticationError, AuthorizationError
 from core.identity import Principal
+from core.security.tokens import TokenPurpose, has_purpose
 from services.audit import ClientInfo
 from services.bootstrap import Services
 from services.gateway_settings import GatewaySettings
@@ -21,7 +22,6 @@ SESSION_COOKIE = "kf_session"
 REFRESH_COOKIE = "kf_refresh"
 CSRF_COOKIE = "kf_csrf"
 CSRF_HEADER = "X-CSRF-Token"
-KEY_PREFIX = "kf_"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -89,7 +89,7 @@ async def anonymous_limit(request: Request) -> None:
 
 
 async def _by_token(services: Services, token: str) -> Principal:
-    if token.startswith(KEY_PREFIX):
+    if has_purpose(token, TokenPurpose.API_KEY):
         return await services.accounts.principal_from_api_key(token)
     return await services.accounts.principal_from_token(token)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 import tempfile
 from pathlib import Path
@@ -45,6 +46,19 @@ def read_secret_file(path: Path) -> str:
     if not secret:
         raise ConfigurationError(f"The secret file {path} is empty.")
     return secret
+
+
+def read_or_create_secret_file(path: Path) -> str:
+    """The secret in a file; where there is no file, a new one of 256 random bits is put there first.
+
+    An empty file is refused, not filled: whatever once knew its secret would not know the new one.
+
+    Raises:
+        ConfigurationError: It is there, but see ``read_secret_file``.
+    """
+    if not os.path.lexists(path):
+        write_secret_file(path, secrets.token_urlsafe(32))
+    return read_secret_file(path)
 
 
 def _require_private(path: Path, status: os.stat_result) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from core.security.secrets import write_secret_file
 from services import first_run
 from services.commands.stack import Stack
-from services.embedded.secret_files import write_owner_only
 
 SIGN_IN_FILE = "first-sign-in.txt"
 
@@ -23,5 +23,5 @@ def show(account: first_run.FirstAccount, stack: Stack) -> None:
     link = f"{stack.settings.chat.url}/login/link/{account.link_token}"
     text = f"Administrator: {account.email}\nPassword:      {account.password}\nSign in once:  {link}\n"
     path = stack.data_dir / SIGN_IN_FILE
-    write_owner_only(path, text)
+    write_secret_file(path, text)
     typer.echo(f"{text}(shown this once; kept in {path}, delete it after changing the password)\n", err=True)

@@ -93,5 +93,5 @@ async def _ended_well(services: Services, principal: Principal, receipt: Receipt
         typer.echo(f"{receipt.filename}: {receipt.error_message} {receipt.next_step or ''}".rstrip())
         return False
     word = "nothing changed" if receipt.unchanged else f"version {receipt.version_number} is ready"
-    typer.echo(f"{receipt.filename}: {word}.")
+    typer.echo(" ".join((f"{receipt.filename}: {word}.", *receipt.warnings)))
     return True

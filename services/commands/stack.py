@@ -16,13 +16,13 @@ from pathlib import Path
 from config.loader import load_settings
 from config.models import Settings
 from core.errors import ConfigurationError
+from core.security.secrets import read_or_create_secret_file, write_secret_file
 from db.urls import DatabaseAddress
 from services.commands.schema import bring_up_to_date
 from services.embedded import EmbeddedEndpoints, embedded_services
 from services.embedded.lock import holder, only_instance
 from services.embedded.postgres import PORT, SUPERUSER
 from services.embedded.preflight import prepare_folder, require_space
-from services.embedded.secret_files import read_or_create, write_owner_only
 from services.embedded.supervisor import Say
 
 PUBLISHED = Path("run") / "environment.json"
@@ -98,7 +98,7 @@ async def own_stack(
             settings = load_settings().settings
             await bring_up_to_date(settings, _superuser(settings, endpoints))
             published = {"FOUNDRY__storage__data_dir": str(folder), **(overrides or {}), **environment}
-            write_owner_only(folder / PUBLISHED, json.dumps(published, indent=1))
+            write_secret_file(folder / PUBLISHED, json.dumps(published, indent=1))
             try:
                 yield Stack(folder, settings)
             finally:
@@ -114,9 +114,9 @@ def _environment(folder: Path, settings: Settings, endpoints: EmbeddedEndpoints)
             "FOUNDRY__database__host": str(endpoints.postgres.socket_dir),
             "FOUNDRY__database__port": str(PORT),
             "FOUNDRY__database__ssl_mode": "disable",  # a socket of this machine, and the server has no certificate
-            "FOUNDRY__database__password": read_or_create(secrets / "database_application"),
-            "FOUNDRY__database__migration_password": read_or_create(secrets / "database_owner"),
-            "FOUNDRY__database__maintenance_password": read_or_create(secrets / "database_maintenance"),
+            "FOUNDRY__database__password": read_or_create_secret_file(secrets / "database_application"),
+            "FOUNDRY__database__migration_password": read_or_create_secret_file(secrets / "database_owner"),
+            "FOUNDRY__database__maintenance_password": read_or_create_secret_file(secrets / "database_maintenance"),
         }
     if endpoints.redis is not None:
         values |= {
@@ -125,7 +125,7 @@ def _environment(folder: Path, settings: Settings, endpoints: EmbeddedEndpoints)
             "FOUNDRY__redis__password": endpoints.redis.password,
         }
     if not settings.auth.jwt_secret_key.get_secret_value():
-        values["FOUNDRY__auth__jwt_secret_key"] = read_or_create(secrets / "jwt_secret_key")
+        values["FOUNDRY__auth__jwt_secret_key"] = read_or_create_secret_file(secrets / "jwt_secret_key")
     return values
 
 

@@ -24,7 +24,7 @@ import psutil
 import psycopg
 
 from core.errors import ConfigurationError
-from services.embedded.secret_files import read_or_create
+from core.security.secrets import read_or_create_secret_file
 from services.embedded.supervisor import Child, Supervisor, tethered
 
 MAJOR_VERSION = 18
@@ -76,7 +76,7 @@ async def start_postgres(supervisor: Supervisor, data_dir: Path) -> EmbeddedPost
         _let_through(home, user)
         os.chown(home, *user)
     home.chmod(0o700)
-    password = read_or_create(data_dir / "secrets" / "postgres_superuser")
+    password = read_or_create_secret_file(data_dir / "secrets" / "postgres_superuser")
     await _end_leftover(cluster)
     await _ensure_cluster(cluster, binaries, password, user)
     server = EmbeddedPostgres(_socket_dir(home, user), password)

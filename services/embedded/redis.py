@@ -15,8 +15,8 @@ import redis.asyncio
 from redis.exceptions import AuthenticationError, RedisError
 
 from core.errors import ConfigurationError
+from core.security.secrets import read_or_create_secret_file, write_secret_file
 from services.embedded.preflight import LOOPBACK, free_port
-from services.embedded.secret_files import read_or_create, write_owner_only
 from services.embedded.supervisor import Child, Say, Supervisor
 
 OLDEST = (6, 2, 0)
@@ -52,8 +52,8 @@ async def start_redis(supervisor: Supervisor, data_dir: Path, say: Say) -> Embed
     configuration = home / "redis.conf"
     # Said once for a data folder, not at every command.
     _judge(binary, version, (lambda _: None) if configuration.exists() else say)
-    server = EmbeddedRedis(free_port(), read_or_create(data_dir / "secrets" / "redis"))
-    write_owner_only(configuration, _configuration(server, home))
+    server = EmbeddedRedis(free_port(), read_or_create_secret_file(data_dir / "secrets" / "redis"))
+    write_secret_file(configuration, _configuration(server, home))
     await supervisor.start(
         Child(
             name="redis",

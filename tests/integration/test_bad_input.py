@@ -17,7 +17,7 @@ from db.models import DocumentChunk
 from services.views import DocumentStatus, TaskStatus
 from services.worker import Worker
 from tests.fixtures.application import Department
-from tests.fixtures.documents import pdf_pages
+from tests.fixtures.documents import pdf_pages, with_damaged_pages
 
 GOOD = b"# Valves\n\nThe relief valve opens at 6 bar.\n"
 
@@ -65,7 +65,7 @@ FILES = {
     "encrypted.pdf": (_encrypted_pdf, {"encrypted"}),
     "truncated.pdf": (lambda: pdf_pages([["A page."]])[:400], {"corrupt"}),
     "no-text.pdf": (lambda: pdf_pages([[]]), {"no_text"}),
-    "truncated.docx": (lambda: _word("Words.")[:3000], {"corrupt", "parser_failed", "unsupported_type", "mislabelled"}),
+    "truncated.docx": (lambda: _word("Words.")[:3000], {"corrupt"}),
     "bomb.docx": (_bomb, {"bomb", "too_complex", "too_large", "archive_bomb"}),
     "entities.docx": (_entities, {"parser_failed", "corrupt", "no_text", "too_complex", "parser_crashed"}),
     "picture.md": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(500), {"picture"}),
@@ -95,6 +95,24 @@ async def test_a_bad_file_ends_in_a_plain_reason_and_nothing_of_it_is_indexed(
     # The worker goes on with the next file.
     good = await department.read(worker, "valves.md", GOOD)
     assert good.status is TaskStatus.COMPLETED
+
+
+async def test_a_pdf_with_a_damaged_page_is_read_without_it_and_the_receipt_names_the_page(
+    department: Department, worker: Worker
+) -> None:
+    pages = [["The pump costs 48 EUR."], ["Nobody reads this."], ["The valve opens at 6 bar."]]
+    receipt = await department.read(worker, "manual.pdf", with_damaged_pages(pages, (2,)))
+    warning = "Page 2 is damaged and was left out."
+    assert (receipt.status, receipt.pages, receipt.warnings) == (TaskStatus.COMPLETED, 3, (warning,))
+    services = department.services
+    view = await services.documents.get(department.principal, receipt.document_id)
+    assert (view.status, view.warning) == (DocumentStatus.READY, warning)
+    hits = await services.search.search(department.principal, "When does the valve open?")
+    assert {(hit.page, hit.text) for hit in hits} == {(1, pages[0][0]), (3, pages[2][0])}
+    # A whole copy takes the warning away.
+    again = await department.read(worker, "manual.pdf", pdf_pages(pages))
+    assert again.warnings == ()
+    assert (await services.documents.get(department.principal, receipt.document_id)).warning is None
 
 
 STRANGE = [

@@ -6,8 +6,6 @@ as digests, and change at each use; a used one that comes back ends the session 
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -18,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from core.errors import AuthenticationError, ConfigurationError
 from core.security import passwords
+from core.security.tokens import TokenPurpose, digest, new_token
 from core.types import Health, PluginStatus
 from plugins.interfaces import CredentialStore, PluginContext, StoredSession, TokenClaims, TokenPair
 
@@ -77,11 +76,11 @@ class JwtAuth:
         self, user_id: UUID, organization_id: UUID, *, ip_address: str | None, user_agent: str | None
     ) -> TokenPair:
         """Tokens for somebody whose identity was proved in another way, such as a sign-in link."""
-        refresh = _new_refresh_token()
+        refresh = new_token(TokenPurpose.REFRESH)
         session = await self._store.create_session(
             user_id,
             organization_id,
-            refresh_digest=_digest(refresh),
+            refresh_digest=digest(refresh),
             expires_at=datetime.now(UTC) + timedelta(days=self._options.refresh_days),
             ip_address=ip_address,
             user_agent=user_agent,
@@ -95,10 +94,10 @@ class JwtAuth:
         return claims
 
     async def refresh_token(self, refresh_token: str) -> TokenPair:
-        refresh = _new_refresh_token()
+        refresh = new_token(TokenPurpose.REFRESH)
         session = await self._store.rotate_session(
-            _digest(refresh_token),
-            new_digest=_digest(refresh),
+            digest(refresh_token),
+            new_digest=digest(refresh),
             expires_at=datetime.now(UTC) + timedelta(days=self._options.refresh_days),
         )
         if session is None:
@@ -149,11 +148,3 @@ class JwtAuth:
             raise AuthenticationError("The session has expired.", next_step="Sign in again.") from error
         except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
             raise AuthenticationError("The token is not valid.", next_step="Sign in again.") from error
-
-
-def _new_refresh_token() -> str:
-    return f"kfr_{secrets.token_urlsafe(32)}"
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from config.models import RateLimitingSettings
-from core.errors import RateLimitError
+from core.errors import ProviderUnavailableError, RateLimitError
 from core.identity import EntryPoint, Principal, Role
 from plugins.interfaces import PluginContext
 from plugins.rate_limiter.memory import MemoryRateLimiter
+from plugins.rate_limiter.redis import RedisRateLimiter
 from services.limits import LimitService
 
 EDITOR = Principal(uuid4(), uuid4(), Role.EDITOR, "e@alpha.example")
@@ -23,7 +27,7 @@ IP = "203.0.113.7"
 def service(**limits: object) -> LimitService:
     context = PluginContext(http=httpx.AsyncClient(), data_dir=Path("/nonexistent"))
     limiter = MemoryRateLimiter(MemoryRateLimiter.Options(), context)
-    return LimitService(limiter, RateLimitingSettings.model_validate(limits))
+    return LimitService(limiter, RateLimitingSettings.model_validate(limits), stand_in=limiter)
 
 
 async def allowed(limits: LimitService, principal: Principal | None, *, kind: str = "write", tries: int = 20) -> int:
@@ -83,3 +87,62 @@ async def test_who_is_refused_is_told_how_long_to_wait() -> None:
 
 async def test_when_switched_off_nobody_is_counted() -> None:
     assert await allowed(service(enabled=False, editor_per_hour=1), EDITOR) == 20
+
+
+# -- while the store is away
+
+
+@asynccontextmanager
+async def counting_in(redis: Redis, *, rest_s: float = 60.0, **limits: object) -> AsyncIterator[LimitService]:
+    """Limits counted in a Redis."""
+    async with httpx.AsyncClient() as http:
+        context = PluginContext(http=http, data_dir=Path("/nonexistent"), redis=redis)
+        stand_in = MemoryRateLimiter(MemoryRateLimiter.Options(), context)
+        settings = RateLimitingSettings.model_validate(limits)
+        limiter = RedisRateLimiter(RedisRateLimiter.Options(), context)
+        yield LimitService(limiter, settings, stand_in=stand_in, rest_s=rest_s)
+
+
+@pytest.fixture
+async def no_redis(tmp_path: Path) -> AsyncIterator[Redis]:
+    """A client of a Redis that is not there."""
+    client = Redis.from_url(f"unix://{tmp_path}/none.sock")
+    yield client
+    await client.aclose()
+
+
+@pytest.mark.parametrize(("policy", "passing"), [("memory", 3), ("allow", 20)])
+async def test_without_its_store_it_counts_in_the_process_or_lets_all_pass(
+    no_redis: Redis, policy: str, passing: int
+) -> None:
+    async with counting_in(no_redis, when_store_is_down=policy, editor_per_hour=3) as limits:
+        assert await allowed(limits, EDITOR) == passing
+
+
+async def test_without_its_store_it_refuses_everybody_where_told_to(no_redis: Redis) -> None:
+    async with counting_in(no_redis, when_store_is_down="refuse") as limits:
+        with pytest.raises(ProviderUnavailableError, match=r"cannot be counted.*check Redis"):
+            await limits.check(EDITOR, ip=IP, kind="write")
+        with pytest.raises(ProviderUnavailableError):
+            await limits.check(None, ip=IP, kind="read")
+
+
+async def test_a_store_that_is_back_counts_again_after_a_rest(redis_client: Redis, tmp_path: Path) -> None:
+    own = redis_client.connection_pool.connection_kwargs
+    there = own["path"]
+    async with counting_in(redis_client, rest_s=0.0, editor_per_hour=2) as limits:
+        own["path"] = f"{tmp_path}/none.sock"
+        assert await allowed(limits, EDITOR) == 2
+        own["path"] = there
+        # The store never heard of the two that the process counted.
+        assert await allowed(limits, EDITOR) == 2
+
+
+async def test_a_store_that_is_away_is_not_asked_at_every_request(redis_client: Redis, tmp_path: Path) -> None:
+    own = redis_client.connection_pool.connection_kwargs
+    there = own["path"]
+    async with counting_in(redis_client, rest_s=60.0, editor_per_hour=2) as limits:
+        own["path"] = f"{tmp_path}/none.sock"
+        assert await allowed(limits, EDITOR) == 2
+        own["path"] = there
+        assert await allowed(limits, EDITOR) == 0

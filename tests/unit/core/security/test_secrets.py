@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigurationError
-from core.security.secrets import mask, read_secret_file, write_secret_file
+from core.security.secrets import mask, read_or_create_secret_file, read_secret_file, write_secret_file
 
 
 def test_a_mask_shows_the_end_of_long_secrets_and_nothing_of_short_ones() -> None:
@@ -48,6 +48,31 @@ def test_a_failed_write_keeps_the_old_secret_and_leaves_nothing_behind(
         write_secret_file(path, "new")
     assert read_secret_file(path) == "old"
     assert [kept.name for kept in tmp_path.iterdir()] == ["secret"]
+
+
+def test_a_secret_is_made_once_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "secrets" / "redis"
+    made = read_or_create_secret_file(path)
+    assert len(made) >= 43
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_or_create_secret_file(path) == made
+    assert read_or_create_secret_file(tmp_path / "secrets" / "other") != made
+
+
+def test_a_secret_file_that_was_emptied_opened_or_turned_into_a_link_is_not_filled_anew(tmp_path: Path) -> None:
+    path = tmp_path / "redis"
+    path.touch(mode=0o600)
+    with pytest.raises(ConfigurationError, match="is empty"):
+        read_or_create_secret_file(path)
+    path.write_text("known to everybody")
+    path.chmod(0o644)
+    with pytest.raises(ConfigurationError, match="chmod 600"):
+        read_or_create_secret_file(path)
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_or_create_secret_file(dangling)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])

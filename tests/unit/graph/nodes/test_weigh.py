@@ -36,6 +36,12 @@ def test_without_vectors_words_alone_decide() -> None:
     assert score(STRANGE, dense=None) == 0.0
 
 
+def test_without_vectors_the_grammar_of_a_question_is_not_held_against_a_passage() -> None:
+    idf = dict.fromkeys(terms.terms(ANSWERING, "en"), 0.3)
+    (found,) = evidence(ANSWERING)
+    assert weigh.evidence_score(QUESTION, [Candidate(found.chunk, 1.0, None)], idf) == 1.0
+
+
 def test_every_score_lies_between_0_and_1() -> None:
     for dense in (None, -1.0, 0.0, 0.5, 1.0):
         for text in (ANSWERING, STRANGE, ""):

@@ -15,7 +15,8 @@ function said(receipt) {
   if (receipt.status === "completed") {
     const version = receipt.version_number > 1 ? `, version ${receipt.version_number}` : "";
     const pages = receipt.pages ? `${receipt.pages} ${receipt.pages === 1 ? "page" : "pages"}` : "";
-    return `ready${version}${pages ? ` · ${pages}` : ""}`;
+    const left = (receipt.warnings || []).map((warning) => ` · ${warning}`).join("");
+    return `ready${version}${pages ? ` · ${pages}` : ""}${left}`;
   }
   const waiting = receipt.stage === "received" && receipt.queue_position > 1 ? ` (${receipt.queue_position - 1} before it)` : "";
   return `${WORDS[receipt.stage] || receipt.stage}${waiting}`;
