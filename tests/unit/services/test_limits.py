@@ -127,22 +127,12 @@ async def test_without_its_store_it_refuses_everybody_where_told_to(no_redis: Re
             await limits.check(None, ip=IP, kind="read")
 
 
-async def test_a_store_that_is_back_counts_again_after_a_rest(redis_client: Redis, tmp_path: Path) -> None:
-    own = redis_client.connection_pool.connection_kwargs
-    there = own["path"]
-    async with counting_in(redis_client, rest_s=0.0, editor_per_hour=2) as limits:
-        own["path"] = f"{tmp_path}/none.sock"
+@pytest.mark.parametrize(("rest_s", "counted_afresh"), [(0.0, 2), (60.0, 0)])
+async def test_a_store_that_is_back_counts_again_once_it_was_left_alone_for_a_while(
+    no_redis: Redis, redis_url: str, redis_socket: Path, tmp_path: Path, rest_s: float, counted_afresh: int
+) -> None:
+    async with counting_in(no_redis, rest_s=rest_s, editor_per_hour=2) as limits:
         assert await allowed(limits, EDITOR) == 2
-        own["path"] = there
+        (tmp_path / "none.sock").symlink_to(redis_socket)
         # The store never heard of the two that the process counted.
-        assert await allowed(limits, EDITOR) == 2
-
-
-async def test_a_store_that_is_away_is_not_asked_at_every_request(redis_client: Redis, tmp_path: Path) -> None:
-    own = redis_client.connection_pool.connection_kwargs
-    there = own["path"]
-    async with counting_in(redis_client, rest_s=60.0, editor_per_hour=2) as limits:
-        own["path"] = f"{tmp_path}/none.sock"
-        assert await allowed(limits, EDITOR) == 2
-        own["path"] = there
-        assert await allowed(limits, EDITOR) == 0
+        assert await allowed(limits, EDITOR) == counted_afresh
