@@ -7,9 +7,11 @@ closed becomes its state, with the reason in words.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
@@ -37,6 +39,7 @@ from plugins.interfaces import (
 from plugins.manifest import Entries, Entry, Kind, discover
 from plugins.references import resolve, validate_options
 from plugins.sandbox import probe
+from plugins.set_aside import SetAside
 from plugins.signatures import problems
 
 log = structlog.get_logger(__name__)
@@ -66,8 +69,9 @@ class PluginManager:
         self._entries = entries
         self._context = context
         self._health_timeout_s = health_timeout_s
-        self._plugins: dict[tuple[str, str], Plugin] = {}
-        self._states: dict[tuple[str, str], PluginState] = {}
+        self._aside = SetAside(context.data_dir)
+        self._plugins: dict[tuple[Kind, str], Plugin] = {}
+        self._states: dict[tuple[Kind, str], PluginState] = {}
 
     async def build(self, kind: Kind, *, context: PluginContext | None = None) -> tuple[str, ...]:
         """Build and start all enabled entries of a kind that do not run yet; again later, to revive broken ones.
@@ -124,6 +128,19 @@ class PluginManager:
         keys = [(kind, entry.name) for kind, entries in self._entries.items() for entry in entries]
         return [self._states[key] for key in keys if key in self._states]
 
+    def owner_of(self, files: Sequence[str]) -> tuple[Kind, str] | None:
+        """Entry whose plugin's code is the first of these files; None when none is a plugin's."""
+        folders = {key: str(Path(inspect.getfile(type(plugin))).parent) for key, plugin in self._plugins.items()}
+        for file in files:
+            for key, folder in folders.items():
+                if file.startswith(f"{folder}{os.sep}"):
+                    return key
+        return None
+
+    def has_another(self, kind: Kind, name: str) -> bool:
+        """Whether the application can do without an entry, because another of its kind runs."""
+        return any(other != name for other in self.names(kind))
+
     async def check(self) -> list[PluginState]:
         """Ask every running plugin how it is, all at once and at most 5 s each; then ``states()``."""
         await asyncio.gather(*(self._check_one(key) for key in list(self._plugins)))
@@ -161,6 +178,11 @@ class PluginManager:
     async def _build_one(self, kind: Kind, entry: Entry) -> None:
         key = (kind, entry.name)
         state = PluginState(kind, entry.name, entry.plugin, PluginStatus.HEALTHY)
+        out = self._aside.excluded().get(f"{kind}/{entry.name}")
+        if out is not None:
+            again = f"{out} Let it in again with: foundry plugins restore {kind}/{entry.name}"
+            self._states[key] = replace(state, status=PluginStatus.BROKEN, reason=again)
+            return
         plugin: Plugin | None = None
         try:
             plugin = await _made(kind, entry, self._context)
@@ -182,7 +204,7 @@ class PluginManager:
         except Exception as error:
             log.warning("plugin_close_failed", kind=kind, plugin=name, reason=_reason(error))
 
-    async def _check_one(self, key: tuple[str, str]) -> None:
+    async def _check_one(self, key: tuple[Kind, str]) -> None:
         started = time.perf_counter()
         try:
             health = await _within(self._health_timeout_s, self._plugins[key].health_check, "the health check")

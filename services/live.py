@@ -20,10 +20,12 @@ from core.errors import ConfigurationError
 from core.types import PluginStatus
 from plugins.manager import PluginManager, PluginState
 from plugins.manifest import Kind
+from plugins.set_aside import SetAside
 from services.bootstrap import Ground, Services, assemble, build, entries_of, first_manager, open_ground
 from services.saved_settings import saved
 from services.settings_versions import DEPLOYMENT_SECTIONS
 from services.settings_watch import Watch
+from services.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -157,8 +159,10 @@ async def open_live(loaded: LoadedSettings | None = None, *, grace_s: float = GR
             ground.database, ground.redis, live.apply, live.refuse, files=settings.app.hot_reload, seen=version.number
         )
         following = asyncio.create_task(watch.run(), name="settings-watch")
+        dog = Watchdog(lambda: live().plugins, SetAside(ground.context.data_dir))
         try:
-            yield live
+            async with dog.watching():
+                yield live
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 
 from config.loader import load_settings
-from core.errors import ValidationError
+from core.errors import NotFoundError, ValidationError
 from plugins import skeletons
 from plugins.installed import offered
 from plugins.manager import schema_of
-from services.commands.stack import any_stack
+from plugins.set_aside import SetAside
+from services.commands.stack import any_stack, data_folder
 from services.commands.terminal import DataDir, run, say
 from services.plugin_report import Line, Report, listed, report
 
@@ -65,6 +66,17 @@ def new(
     written = skeletons.write(kind, name, into)
     typer.echo("\n".join(str(path) for path in written))
     say(f"Next: pip install -e {into / name} && pytest {into / name}")
+
+
+@app.command()
+def restore(
+    name: Annotated[str, typer.Argument(help="kind/name of the entry.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Let a plugin in again that was set aside because it blocked the application; counts from the next start."""
+    if not SetAside(data_folder(data_dir)).restore(name):
+        raise NotFoundError(f"{name} was not set aside.", next_step="See foundry plugins check.")
+    say(f"{name} is let in again at the next start.")
 
 
 async def _check(data_dir: Path | None) -> list[Line]:
