@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar, overload
 import structlog
 
 from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderUnavailableError
+from core.telemetry import METRICS
 from core.types import Health, PluginStatus
 from plugins.installed import installed, manifest_of
 from plugins.interfaces import (
@@ -190,6 +191,7 @@ class PluginManager:
         except Exception as error:  # whatever a plugin raises is its own state, never the application's end
             log.warning("plugin_broken", kind=kind, plugin=entry.name, reason=_reason(error))
             self._states[key] = replace(state, status=PluginStatus.BROKEN, reason=_reason(error))
+            _gauge(kind, entry.name, PluginStatus.BROKEN)
             await self._discard(kind, entry.name, plugin)
             return
         self._plugins[key], self._states[key] = plugin, state
@@ -214,12 +216,18 @@ class PluginManager:
         if health.status is not PluginStatus.HEALTHY:
             log.warning("plugin_unwell", kind=key[0], plugin=key[1], status=health.status, reason=health.detail)
         if key in self._states:
+            _gauge(*key, health.status)
             self._states[key] = replace(
                 self._states[key],
                 status=health.status,
                 reason=health.detail,
                 latency_ms=health.latency_ms or elapsed_ms,
             )
+
+
+def _gauge(kind: str, name: str, status: PluginStatus) -> None:
+    value = {PluginStatus.HEALTHY: 1.0, PluginStatus.DEGRADED: 0.5, PluginStatus.BROKEN: 0.0}[status]
+    METRICS.plugin_health.labels(kind, name).set(value)
 
 
 def write_schemas() -> list[Path]:

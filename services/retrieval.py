@@ -81,6 +81,8 @@ class HybridRetriever:
         When the vector store is down, PostgreSQL's full-text search stands in and the result is marked degraded.
         """
         started = time.perf_counter()
+        if mode is SearchMode.HYBRID and self._dense_weight >= 1.0:
+            mode = SearchMode.DENSE
         readable, searched = await self._scope(principal, collection_ids)
         if not searched:
             return Retrieval(candidates=[], searched_documents=0)

@@ -18,6 +18,7 @@ import plugins
 from config.loader import load_settings
 from config.models import KINDS, PluginEntry
 from core.errors import ConfigurationError, ProviderUnavailableError
+from core.telemetry import METRICS
 from core.types import PluginStatus
 from plugins import installed, references
 from plugins.interfaces import PluginContext
@@ -180,6 +181,8 @@ async def test_health_check_that_hangs_or_raises_marks_the_plugin(
     async with asyncio.timeout(2):
         states = await manager.check()
     assert [state.status for state in states] == [PluginStatus.BROKEN, PluginStatus.HEALTHY]
+    read = METRICS.registry.get_sample_value
+    assert [read("plugin_health", {"kind": "cache", "plugin": plugin}) for plugin in ("bad", "good")] == [0.0, 1.0]
     assert reason in states[0].reason
     await manager.close()
 
