@@ -167,7 +167,7 @@ def _socket_dir(home: Path, user: tuple[int, int] | None) -> Path:
     return folder
 
 
-async def _end_leftover(cluster: Path) -> None:
+async def _end_leftover(cluster: Path, *, within_s: float = 20.0) -> None:
     """Wait for the server of a run that was killed; the kernel has told it to stop, this tells it again."""
     try:
         first_line = (cluster / "postmaster.pid").read_text().partition("\n")[0]
@@ -177,7 +177,7 @@ async def _end_leftover(cluster: Path) -> None:
         process.send_signal(signal.SIGINT)
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + within_s
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > deadline:
             raise ConfigurationError(

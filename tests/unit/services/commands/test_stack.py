@@ -16,7 +16,8 @@ from core.errors import ConfigurationError, DatabaseError
 from db.roles import APP_ROLE
 from db.urls import DatabaseAddress
 from services.commands.schema import bring_up_to_date
-from services.commands.stack import PUBLISHED, any_stack, own_stack
+from services.commands.stack import PUBLISHED, any_stack, outside_superuser, own_stack
+from services.embedded.lock import LOCK_NAME, only_instance
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +101,43 @@ async def test_roles_of_other_names_are_refused_rather_than_made_halfway(tmp_pat
     superuser = DatabaseAddress(str(tmp_path), 5432, "postgres", "postgres")
     with pytest.raises(ConfigurationError, match=r"database\.user is somebody; only a role called foundry_app"):
         await bring_up_to_date(settings, superuser)
+
+
+@pytest.fixture
+def outside(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores that somebody else runs, named in the environment."""
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+
+
+@pytest.mark.usefixtures("outside")
+async def test_the_lock_of_a_run_that_was_killed_is_mentioned_and_taken_over(tmp_path: Path) -> None:
+    folder, said = tmp_path / "data", list[str]()
+    folder.mkdir()
+    (folder / LOCK_NAME).write_text("4194305\n")
+    async with own_stack(folder, say=said.append):
+        assert said == ["The last run (process 4194305) ended without cleaning up; going on from where it was."]
+    async with own_stack(folder, say=said.append):
+        assert len(said) == 1
+
+
+@pytest.mark.usefixtures("outside")
+async def test_where_all_stores_are_outside_nothing_is_started_or_locked(tmp_path: Path) -> None:
+    async with any_stack(tmp_path / "data", say=lambda _: None) as stack:
+        assert stack.running
+    assert not (tmp_path / "data").exists()
+
+
+async def test_a_stack_that_is_just_starting_is_told_from_one_that_runs(tmp_path: Path) -> None:
+    with only_instance(tmp_path):
+        with pytest.raises(ConfigurationError, match=r"is starting or stopping.*Try again in a moment"):
+            async with any_stack(tmp_path, say=lambda _: None):
+                pytest.fail("it is not ready")
+
+
+def test_the_superuser_of_an_outside_server_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.model_validate({"database": {"host": "db.example", "ssl_mode": "require"}})
+    assert outside_superuser(settings) is None
+    monkeypatch.setenv("FOUNDRY_SUPERUSER_PASSWORD", "hush")
+    monkeypatch.setenv("FOUNDRY_SUPERUSER", "root")
+    assert outside_superuser(settings) == DatabaseAddress("db.example", 5432, "postgres", "root", "hush", "require")

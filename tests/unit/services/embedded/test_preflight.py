@@ -8,6 +8,7 @@ import socket
 import stat
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.errors import ConfigurationError
@@ -24,6 +25,38 @@ def test_a_busy_port_names_the_program_and_the_option() -> None:
     assert "--chat-port " in caught.value.next_step
     suggested = int(caught.value.next_step.rstrip(".").rsplit(" ", 1)[1])
     require_port(suggested, what="the chat", option="--chat-port")
+
+
+def test_a_port_this_account_may_not_use_is_told_from_a_taken_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_socket: socket.socket, _address: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", forbidden)
+    with pytest.raises(ConfigurationError, match=r"Port 80 for the chat may not be used.*above 1023: --chat-port PORT"):
+        require_port(80, what="the chat", option="--chat-port")
+
+
+@pytest.mark.parametrize("error", [psutil.AccessDenied(), PermissionError()])
+def test_where_the_system_does_not_tell_who_listens_the_port_is_taken_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def secretive(kind: str) -> list[object]:
+        raise error
+
+    monkeypatch.setattr(psutil, "net_connections", secretive)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with pytest.raises(ConfigurationError, match=r"for the chat is taken\."):
+            require_port(server.getsockname()[1], what="the chat", option="--chat-port")
+
+
+def test_a_listener_that_ended_meanwhile_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(pid: int) -> psutil.Process:
+        raise psutil.NoSuchProcess(pid)
+
+    monkeypatch.setattr(psutil, "Process", gone)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with pytest.raises(ConfigurationError, match=r"for the chat is taken\."):
+            require_port(server.getsockname()[1], what="the chat", option="--chat-port")
 
 
 def test_a_free_port_passes() -> None:
