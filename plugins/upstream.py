@@ -15,7 +15,7 @@ from typing import Any
 
 from core.errors import KnowledgeFoundryError, ProviderError, ProviderRateLimitError, ProviderUnavailableError
 
-_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "anthropic", "redis")
+_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "anthropic", "redis", "qdrant_client", "grpc")
 _FOR_GOOD = frozenset(
     # Redis files wrong passwords under ConnectionError; waiting does not make a password right.
     {"AuthenticationError", "AuthorizationError", "AuthenticationWrongNumberOfArgsError", "ExternalAuthProviderError"}
@@ -29,7 +29,18 @@ _MAY_PASS = frozenset(
     }
 )
 _BUSY_TYPES = ("overloaded_error", "api_error", "timeout_error", "server_error")
+# Qdrant's client raises its root class only for a 429 whose Retry-After is no number.
+_RATE_LIMITS = frozenset({"RateLimitError", "QdrantException"})
 _EMPTY_PURSE = "insufficient_quota"
+# What gRPC's words are in HTTP; those left out are refusals. An aborted or cancelled call may be tried again.
+_GRPC_STATUS = {
+    "RESOURCE_EXHAUSTED": 429,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "DEADLINE_EXCEEDED": 504,
+    **dict.fromkeys(("UNAVAILABLE", "ABORTED", "CANCELLED"), 503),
+    **dict.fromkeys(("INTERNAL", "UNKNOWN", "DATA_LOSS"), 500),
+}
 
 
 @contextmanager
@@ -54,13 +65,16 @@ def translate(error: Exception, service: str, *, foreign: bool = False) -> Provi
     """The error in our words; None for one that no outside service caused (a mistake of ours, unless ``foreign``)."""
     names = {cls.__name__ for cls in type(error).__mro__}
     library = _library(error)
+    source = getattr(error, "source", None)
+    if library == "qdrant_client" and isinstance(source, Exception):
+        return translate(source, service, foreign=True)
     if library is None and not foreign and not isinstance(error, TimeoutError | OSError | json.JSONDecodeError):
         return None
     status, kind = _status(error), _kind(error)
     if _EMPTY_PURSE in kind:
         return ProviderError(f"{service}: the account has no credit left.", next_step="Top it up or change the key.")
-    if status == 429 or "rate_limit_error" in kind or "RateLimitError" in names:
-        return ProviderRateLimitError(f"{service} asks us to slow down.", retry_after_s=retry_after_s(_headers(error)))
+    if status == 429 or "rate_limit_error" in kind or names & _RATE_LIMITS:
+        return ProviderRateLimitError(f"{service} asks us to slow down.", retry_after_s=_wait_s(error))
     if (status is not None and (status >= 500 or status == 408)) or any(busy in kind for busy in _BUSY_TYPES):
         return ProviderUnavailableError(f"{service} is not working at the moment.", next_step="Try again later.")
     if status in (401, 403):
@@ -91,6 +105,11 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) ->
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
+def _wait_s(error: Exception) -> float | None:
+    told = getattr(error, "retry_after_s", None)
+    return float(told) if isinstance(told, int) else retry_after_s(_headers(error))
+
+
 def _number(text: str | None) -> float | None:
     try:
         value = float(text or "")
@@ -106,11 +125,20 @@ def _library(error: Exception) -> str | None:
 
 
 def _status(error: Exception) -> int | None:
+    if (code := _grpc_code(error)) is not None:
+        return _GRPC_STATUS.get(code)
     # aiohttp calls it ``status``, Google's clients call it ``code``.
     own = (getattr(error, name, None) for name in ("status_code", "status", "code"))
     candidates = (*own, getattr(getattr(error, "response", None), "status_code", None))
     # A stream that fails after its headers carries the 200 it began with, which says nothing.
     return next((status for status in candidates if isinstance(status, int) and status >= 400), None)
+
+
+def _grpc_code(error: Exception) -> str | None:
+    code = getattr(error, "code", None)
+    if not callable(code) or _library(error) != "grpc":
+        return None
+    return str(getattr(code(), "name", ""))
 
 
 def _headers(error: Exception) -> Mapping[str, str]:

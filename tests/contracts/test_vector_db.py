@@ -1,17 +1,37 @@
-"""Do all vector stores keep the contract?"""
+"""Do all vector stores keep the contract?
+
+Qdrant runs in its client's own engine (in memory, in a folder), over HTTP and gRPC against a local server built on that
+engine, and against a real server where ``QDRANT_URL`` names one that may be written to (``QDRANT_API_KEY`` its key).
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from plugins.interfaces import PluginContext, VectorDBProvider
 from plugins.vector_db.pgvector.provider import PgvectorOptions, PgvectorProvider
+from plugins.vector_db.qdrant.options import QdrantOptions
+from plugins.vector_db.qdrant.provider import QdrantProvider
+from tests.contracts.vector_db_faults import FaultContract
 from tests.contracts.vector_db_suite import COLLECTION, SIZE, VectorStoreContract
 from tests.fixtures.postgres import Database
+from tests.servers.qdrant_engine import KEY
+from tests.servers.qdrant_server import QdrantServer
+
+QDRANT_URL = os.environ.get("QDRANT_URL", "")
+
+
+@pytest.fixture
+async def context(tmp_path: Path) -> AsyncIterator[PluginContext]:
+    async with httpx.AsyncClient() as http:
+        yield PluginContext(http=http, data_dir=tmp_path)
 
 
 class TestPgvector(VectorStoreContract):
@@ -36,3 +56,110 @@ class TestPgvectorThroughTheTermIndex(TestPgvector):
     """As in a large organisation: rare terms choose the rows, in single precision and small batches."""
 
     options = PgvectorOptions(sparse_exact_limit=0, precision="single", upsert_batch=7)
+
+
+async def _started(context: PluginContext, **options: Any) -> QdrantProvider:
+    provider = QdrantProvider(QdrantOptions(**options), context)
+    await provider.start()
+    await provider.create_collection(COLLECTION, SIZE)
+    return provider
+
+
+class TestQdrantInMemory(VectorStoreContract):
+    """The client's engine, nothing kept."""
+
+    path = ":memory:"
+
+    @pytest.fixture
+    async def store(self, context: PluginContext) -> AsyncIterator[VectorDBProvider]:
+        provider = await _started(context, path=self.path)
+        yield provider
+        await provider.close()
+
+
+class TestQdrantInAFolder(TestQdrantInMemory):
+    """The client's engine, kept in a folder of the data folder."""
+
+    path = "qdrant"
+    # The engine commits every row by itself, some milliseconds each.
+    many = 1_000
+
+
+class TestQdrantOverHttp(VectorStoreContract, FaultContract):
+    """A local server built on the client's engine."""
+
+    prefer_grpc = False
+
+    @pytest.fixture
+    async def server(self) -> AsyncIterator[QdrantServer]:
+        async with QdrantServer().running() as server:
+            yield server
+
+    def options(self, server: QdrantServer) -> dict[str, Any]:
+        """Options for that server."""
+        return {
+            "url": server.address,
+            "grpc_port": server.grpc_port,
+            "prefer_grpc": self.prefer_grpc,
+            "api_key": KEY,
+            "collection_prefix": "department-",
+        }
+
+    @pytest.fixture
+    async def store(self, context: PluginContext, server: QdrantServer) -> AsyncIterator[VectorDBProvider]:
+        provider = await _started(context, **self.options(server))
+        yield provider
+        await provider.close()
+
+    @pytest.fixture
+    async def impatient(self, context: PluginContext, server: QdrantServer) -> AsyncIterator[VectorDBProvider]:
+        provider = QdrantProvider(QdrantOptions(**self.options(server), timeout_s=0.2), context)
+        patient = await _started(context, **self.options(server))
+        await provider.start()
+        await provider.create_collection(COLLECTION, SIZE)
+        yield provider
+        await provider.close()
+        await patient.close()
+
+
+class TestQdrantOverGrpc(TestQdrantOverHttp):
+    """The same server by its other protocol."""
+
+    prefer_grpc = True
+
+
+@pytest.mark.skipif(not QDRANT_URL, reason="QDRANT_URL is not set: no real Qdrant was asked")
+class TestQdrantServer(VectorStoreContract):
+    """A real server; what the tests make there is removed."""
+
+    prefer_grpc = False
+
+    @pytest.fixture
+    async def store(self, context: PluginContext) -> AsyncIterator[VectorDBProvider]:
+        prefix = f"foundry-test-{uuid4().hex[:12]}-"
+        provider = await _started(
+            context,
+            url=QDRANT_URL,
+            api_key=os.environ.get("QDRANT_API_KEY", ""),
+            prefer_grpc=self.prefer_grpc,
+            collection_prefix=prefix,
+            timeout_s=60,
+        )
+        yield provider
+        await _remove(prefix)
+        await provider.close()
+
+
+class TestQdrantServerOverGrpc(TestQdrantServer):
+    """The same by gRPC, on the usual port."""
+
+    prefer_grpc = True
+
+
+async def _remove(prefix: str) -> None:
+    headers = {"api-key": key} if (key := os.environ.get("QDRANT_API_KEY", "")) else {}
+    async with httpx.AsyncClient(base_url=QDRANT_URL.rstrip("/") + "/", headers=headers, timeout=60) as http:
+        listed = (await http.get("collections")).raise_for_status().json()["result"]["collections"]
+        for collection in listed:
+            if collection["name"].startswith(prefix):
+                (await http.delete(f"collections/{collection['name']}")).raise_for_status()

@@ -6,80 +6,40 @@ with an empty collection ``COLLECTION`` of ``SIZE`` dimensions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from core.errors import ConfigurationError, ProviderError, ValidationError
-from core.types import PluginStatus, SparseVector, Vector, VectorFilter, VectorPayload
+from core.types import PluginStatus, SparseVector, VectorFilter, VectorPayload
 from plugins.interfaces import VectorDBProvider
+from tests.contracts.vector_corpus import (
+    COLLECTION,
+    QUERY_TERMS,
+    SIZE,
+    TOLERANCE,
+    Corpus,
+    make_corpus,
+    query_vector,
+    store_corpus,
+)
+from tests.contracts.vector_db_many_rows import ManyRowsContract
 
-COLLECTION = "passages"
-SIZE = 32
-TOLERANCE = 2e-3
-"""Half precision moves a cosine by less than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """Rows of one organisation, and what numpy says about them."""
-
-    organization_id: UUID
-    ids: list[UUID]
-    vectors: Vector
-    payloads: list[VectorPayload]
-    sparse: list[SparseVector]
-
-    def cosines(self, query: Vector) -> dict[UUID, float]:
-        lengths = np.linalg.norm(self.vectors, axis=1) * np.linalg.norm(query)
-        return dict(zip(self.ids, (self.vectors @ query / lengths).tolist(), strict=True))
-
-    def dots(self, query: SparseVector) -> dict[UUID, float]:
-        weights = dict(zip(query.indices, query.values, strict=True))
-        return {
-            identifier: sum(weights.get(index, 0.0) * value for index, value in zip(v.indices, v.values, strict=True))
-            for identifier, v in zip(self.ids, self.sparse, strict=True)
-        }
+__all__ = [
+    "COLLECTION",
+    "QUERY_TERMS",
+    "SIZE",
+    "TOLERANCE",
+    "Corpus",
+    "VectorStoreContract",
+    "make_corpus",
+    "query_vector",
+    "store_corpus",
+]
 
 
-def make_corpus(rows: int, *, seed: int = 0, organization_id: UUID | None = None, documents: int = 4) -> Corpus:
-    """Random rows over two collections and some documents; terms 0 to 199 and the largest allowed one."""
-    rng = np.random.default_rng(seed)
-    organization = organization_id or uuid4()
-    collections = [uuid4(), uuid4()]
-    versions = [(uuid4(), uuid4()) for _ in range(documents)]
-    sparse = []
-    for _ in range(rows):
-        terms = [*sorted(rng.choice(200, size=12, replace=False).tolist()), 2**29 - 1]
-        sparse.append(SparseVector(tuple(terms), tuple(rng.uniform(0.2, 2.0, len(terms)).tolist())))
-    return Corpus(
-        organization_id=organization,
-        ids=[uuid4() for _ in range(rows)],
-        vectors=rng.standard_normal((rows, SIZE)).astype(np.float32),
-        payloads=[
-            VectorPayload(organization, collections[row % documents % 2], *versions[row % documents])
-            for row in range(rows)
-        ],
-        sparse=sparse,
-    )
-
-
-def query_vector(seed: int = 99) -> Vector:
-    """A random query, not normalised on purpose."""
-    vector: Vector = np.random.default_rng(seed).standard_normal(SIZE).astype(np.float32)
-    return vector
-
-
-QUERY_TERMS = SparseVector((3, 17, 60, 150), (2.9, 1.4, 3.3, 2.2))
-
-
-async def store_corpus(store: VectorDBProvider, corpus: Corpus) -> None:
-    await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, corpus.ids, corpus.sparse)
-
-
-class VectorStoreContract:
+class VectorStoreContract(ManyRowsContract):
     """The suite; everything here is seen through the public interface."""
 
     async def test_dense_search_ranks_and_scores_as_numpy_does(self, store: VectorDBProvider) -> None:
@@ -234,14 +194,6 @@ class VectorStoreContract:
         await store.delete_documents(COLLECTION, [], uuid4())
         assert await store.count(COLLECTION, VectorFilter(uuid4())) == 0
 
-    async def test_ten_thousand_rows_in_one_call_are_all_stored(self, store: VectorDBProvider) -> None:
-        corpus = make_corpus(10_000, documents=100)
-        await store_corpus(store, corpus)
-        scope = VectorFilter(corpus.organization_id)
-        assert await store.count(COLLECTION, scope) == 10_000
-        hits = await store.search(COLLECTION, corpus.vectors[9_999], 1, scope)
-        assert hits[0].id == corpus.ids[9_999]
-
     @pytest.mark.parametrize("shape", [(3, SIZE - 1), (3, SIZE + 1), (2, SIZE)])
     async def test_vectors_that_do_not_fit_are_refused(self, store: VectorDBProvider, shape: tuple[int, int]) -> None:
         corpus = make_corpus(3)
@@ -274,6 +226,18 @@ class VectorStoreContract:
         assert await store.count(COLLECTION, VectorFilter(corpus.organization_id)) == 1
         with pytest.raises(ConfigurationError):
             await store.create_collection(COLLECTION, SIZE * 2)
+
+    async def test_another_metric_than_the_cosine_is_refused(self, store: VectorDBProvider) -> None:
+        for metric in ("dot", "euclidean", "hamming"):
+            with pytest.raises(ConfigurationError, match="cosine"):
+                await store.create_collection("other", SIZE, metric)
+
+    @pytest.mark.parametrize("name", ["", "sammlung_ä", "コレクション", "a/b", "..", "a b", "a\x00", "x" * 42])
+    async def test_names_that_are_no_plain_words_are_refused(self, store: VectorDBProvider, name: str) -> None:
+        with pytest.raises(ValidationError):
+            await store.create_collection(name, SIZE)
+        with pytest.raises(ValidationError):
+            await store.count(name, VectorFilter(uuid4()))
 
     async def test_a_collection_that_does_not_exist_is_a_plain_error(self, store: VectorDBProvider) -> None:
         with pytest.raises(ProviderError, match="nowhere"):

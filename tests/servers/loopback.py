@@ -14,7 +14,8 @@ from starlette.types import ASGIApp
 @asynccontextmanager
 async def listening(make: Callable[[str], ASGIApp]) -> AsyncIterator[str]:
     """Serve on a free port of the loopback address; yields that address, which the application is made for."""
-    with socket.socket() as listener:
+    # With the protocol named, asyncio switches Nagle's algorithm off, which would hold every answer back for 40 ms.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = uvicorn.Config(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal, LiteralString
@@ -15,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderError, ValidationError
+from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderError
 from core.types import (
     Health,
     HybridHit,
@@ -27,6 +26,7 @@ from core.types import (
     VectorPayload,
 )
 from plugins.interfaces import PluginContext
+from plugins.vector_db.checks import admits_nothing, check_name, check_shape, one_organization, unit_vectors
 from plugins.vector_db.pgvector import encoding
 from plugins.vector_db.pgvector import sql as statements
 from plugins.vector_db.pgvector.connections import (
@@ -44,7 +44,6 @@ from plugins.vector_db.pgvector.terms import choose_terms, index_keys
 
 log = structlog.get_logger(__name__)
 
-_COLLECTION_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _COUNT_LIFETIME_S: Final = 60.0
 _COUNTS_KEPT: Final = 1024
 
@@ -115,11 +114,8 @@ class PgvectorProvider:
         return Health(PluginStatus.HEALTHY, latency_ms=(time.perf_counter() - started) * 1000)
 
     async def create_collection(self, name: str, vector_size: int, distance_metric: str = "cosine") -> None:
-        _check_name(name)
-        if distance_metric != "cosine":
-            raise ConfigurationError(f"pgvector: distance_metric is '{distance_metric}'; allowed: cosine.")
-        if not 1 <= vector_size <= 16_000:
-            raise ConfigurationError(f"pgvector: vector_size is {vector_size}; allowed: 1 to 16000.")
+        check_name(name)
+        check_shape("pgvector", vector_size, distance_metric)
         column = await self._find_column(name)
         if column is None:
             if not self._migration_url:
@@ -146,27 +142,22 @@ class PgvectorProvider:
         sparse_vectors: Sequence[SparseVector] | None = None,
     ) -> None:
         embedding_type, size = await self._column(collection)
-        lengths = {len(vectors), len(payloads), len(ids)} | ({len(sparse_vectors)} if sparse_vectors else set())
-        if len(lengths) != 1 or (sparse_vectors is not None and len(sparse_vectors) != len(ids)):
-            raise ValidationError("Vectors, payloads, ids and sparse vectors differ in number.")
-        if not ids:
+        organization = one_organization(vectors, payloads, ids, sparse_vectors)
+        if organization is None:
             return
-        organizations = {payload.organization_id for payload in payloads}
-        if len(organizations) != 1:
-            raise ValidationError("One call stores vectors of one organisation only.")
-        checked = encoding.dense(vectors, size)
+        checked = unit_vectors(vectors, size)
         # Packing thousands of rows takes long enough to be felt by other requests on the loop.
         rows = await asyncio.to_thread(encoding.rows, checked, payloads, ids, sparse_vectors, embedding_type)
         statement, batch = statements.upsert(collection), self._options.upsert_batch
-        async with tenant_transaction(self._opened(), organizations.pop(), "vector_upsert") as connection:
+        async with tenant_transaction(self._opened(), organization, "vector_upsert") as connection:
             async with connection.cursor() as cursor:
                 for start in range(0, len(rows), batch):
                     await cursor.executemany(statement, rows[start : start + batch])
 
     async def search(self, collection: str, query_vector: Vector, limit: int, filters: VectorFilter) -> list[VectorHit]:
         embedding_type, size = await self._column(collection)
-        query = encoding.to_pg(encoding.dense(np.atleast_2d(query_vector), size)[0], embedding_type)
-        if _admits_nothing(filters) or limit < 1:
+        query = encoding.to_pg(unit_vectors(np.atleast_2d(query_vector), size)[0], embedding_type)
+        if admits_nothing(filters) or limit < 1:
             return []
         parameters = {**_filter_parameters(filters), "dense": query, "limit": limit}
         async with tenant_transaction(self._opened(), filters.organization_id, "vector_search") as connection:
@@ -188,11 +179,11 @@ class PgvectorProvider:
         embedding_type, size = await self._column(collection)
         parameters: dict[str, Any] = {
             **_filter_parameters(filters),
-            "dense": encoding.to_pg(encoding.dense(np.atleast_2d(query_vector), size)[0], embedding_type),
+            "dense": encoding.to_pg(unit_vectors(np.atleast_2d(query_vector), size)[0], embedding_type),
             "sparse": encoding.sparse(sparse_vector),
             "limit": limit,
         }
-        if _admits_nothing(filters) or limit < 1:
+        if admits_nothing(filters) or limit < 1:
             return []
         async with tenant_transaction(self._opened(), filters.organization_id, "vector_search_hybrid") as connection:
             rows = await self._rows_admitted(connection, collection, filters)
@@ -246,7 +237,7 @@ class PgvectorProvider:
 
     async def count(self, collection: str, filters: VectorFilter) -> int:
         await self._column(collection)
-        if _admits_nothing(filters):
+        if admits_nothing(filters):
             return 0
         async with tenant_transaction(self._opened(), filters.organization_id, "vector_count") as connection:
             return await _count(connection, statements.count(collection), filters)
@@ -277,7 +268,7 @@ class PgvectorProvider:
         return column
 
     async def _find_column(self, collection: str) -> tuple[str, int] | None:
-        _check_name(collection)
+        check_name(collection)
         with translated():
             async with self._opened().connection() as connection:
                 column = await embedding_column(connection, collection)
@@ -295,18 +286,6 @@ class PgvectorProvider:
         if not role:
             raise ConfigurationError("database_url names no user, so nobody can be granted the vector tables.")
         return str(role)
-
-
-def _check_name(collection: str) -> None:
-    if not _COLLECTION_NAME.fullmatch(collection):
-        raise ValidationError(
-            f"'{collection[:60]}' cannot name a collection.",
-            next_step="Use a small letter, then up to 40 small letters, digits or underscores.",
-        )
-
-
-def _admits_nothing(filters: VectorFilter) -> bool:
-    return filters.collection_ids == frozenset() or filters.document_ids == frozenset()
 
 
 def _filter_parameters(filters: VectorFilter) -> dict[str, Any]:
