@@ -192,7 +192,10 @@ def _validate(tree: Tree, chosen: str, mistakes: list[Mistake]) -> Settings:
 
 
 def _complete(settings: Settings, given: Mapping[str, Leaf], mistakes: list[Mistake]) -> Settings:
-    """Settings with ``setting://`` replaced in plugin options and the shorthand ``vector_db.provider`` filled in."""
+    """Settings with ``setting://`` replaced in plugin options and the shorthand ``vector_db.provider`` filled in.
+
+    Of the vector stores only those in use stay enabled: building another would need a server that nobody runs.
+    """
     changed: dict[str, Any] = {}
     for kind in KINDS:
         entries = []
@@ -210,6 +213,10 @@ def _complete(settings: Settings, given: Mapping[str, Leaf], mistakes: list[Mist
                 continue
             entries.append(entry.model_copy(update={"config": options}))
         changed[kind] = tuple(entries)
+    used = {settings.primary_vector_db, settings.plugins.vector_databases.fallback}
+    changed["vector_db"] = tuple(
+        entry if entry.name in used else entry.model_copy(update={"enabled": False}) for entry in changed["vector_db"]
+    )
     plugins: PluginSettings = settings.plugins.model_copy(update=changed)
     vector_db = settings.vector_db.model_copy(update={"provider": settings.primary_vector_db})
     storage = settings.storage.model_copy(update={"data_dir": settings.storage.data_dir.expanduser()})

@@ -52,7 +52,7 @@ class PluginSettings(Section):
     """Entries by kind, best first."""
 
     llm: Entries = Field((), description="Language models.")
-    vector_db: Entries = Field((), description="Vector stores.")
+    vector_db: Entries = Field((), description="Vector stores; only primary and fallback are built.")
     embedding: Entries = Field((), description="Embedding models.")
     parser: Entries = Field((), description="Document parsers.")
     reranker: Entries = Field((), description="Rerankers.")

@@ -85,6 +85,21 @@ def test_the_settings_given_to_a_part_are_valid_in_production(compose: dict[str,
     assert may_migrate == (name == "migrate")
 
 
+@pytest.mark.parametrize("name", ["migrate", "chat", "worker"])
+def test_one_line_of_the_env_file_changes_the_vector_store(compose: dict[str, Any], name: str) -> None:
+    secret = "a-secret-of-more-than-thirty-two-characters"
+    variables = {match[1]: secret for match in _VARIABLE.finditer((ROOT / "docker-compose.yml").read_text())}
+    variables = {key: value for key, value in variables.items() if key.endswith(("PASSWORD", "SECRET", "API_KEY"))}
+    variables |= {"FOUNDRY_VECTOR_DB": "qdrant"}
+    part = compose["services"][name]
+    environ = {key: filled(value, variables) for key, value in part["environment"].items()}
+    (entry,) = (entry for entry in load_settings(environ=environ).settings.plugins.vector_db if entry.enabled)
+    assert (entry.name, entry.config["host"], entry.config["port"]) == ("qdrant", "qdrant", 6333)
+    assert entry.config["api_key"] == secret
+    assert compose["services"]["qdrant"]["environment"]["QDRANT__SERVICE__API_KEY"] == "${FOUNDRY_QDRANT_API_KEY:-}"
+    assert part["depends_on"]["qdrant"] == {"condition": "service_healthy", "required": False}
+
+
 def test_the_admin_app_gets_no_secret(compose: dict[str, Any]) -> None:
     assert set(compose["services"]["admin"]["environment"]) == {"FOUNDRY_API_URL"}
 

@@ -6,12 +6,14 @@ with an empty collection ``COLLECTION`` of ``SIZE`` dimensions.
 
 from __future__ import annotations
 
+import math
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from core.errors import ConfigurationError, ProviderError, ValidationError
+from core.telemetry import METRICS
 from core.types import PluginStatus, SparseVector, VectorFilter, VectorPayload
 from plugins.interfaces import VectorDBProvider
 from tests.contracts.vector_corpus import (
@@ -207,6 +209,55 @@ class VectorStoreContract(ManyRowsContract):
             with pytest.raises(ValidationError):
                 await store.upsert(COLLECTION, np.full((1, SIZE), value, np.float32), corpus.payloads, corpus.ids)
 
+    @pytest.mark.parametrize(
+        "terms",
+        [
+            SparseVector((1, 2), (1.0,)),
+            SparseVector((2, 1), (1.0, 1.0)),
+            SparseVector((1, 1), (1.0, 1.0)),
+            SparseVector((-1,), (1.0,)),
+            SparseVector((2**29,), (1.0,)),
+            SparseVector((1,), (math.nan,)),
+            SparseVector(tuple(range(16_001)), (1.0,) * 16_001),
+        ],
+        ids=["fewer weights", "descending", "twice", "negative", "too large", "not finite", "too many"],
+    )
+    async def test_sparse_vectors_that_cannot_be_stored_are_refused(
+        self, store: VectorDBProvider, terms: SparseVector
+    ) -> None:
+        corpus = make_corpus(1)
+        with pytest.raises(ValidationError):
+            await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, corpus.ids, [terms])
+        assert await store.count(COLLECTION, VectorFilter(corpus.organization_id)) == 0
+
+    async def test_fewer_sparse_vectors_than_rows_are_refused(self, store: VectorDBProvider) -> None:
+        corpus = make_corpus(2)
+        for sparse in ([], corpus.sparse[:1]):
+            with pytest.raises(ValidationError):
+                await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, corpus.ids, sparse)
+
+    async def test_the_last_of_two_rows_with_one_id_in_a_call_wins(self, store: VectorDBProvider) -> None:
+        corpus = make_corpus(2)
+        await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, [corpus.ids[0]] * 2, corpus.sparse)
+        hits = await store.search(COLLECTION, corpus.vectors[1], 5, VectorFilter(corpus.organization_id))
+        assert [hit.score for hit in hits] == [pytest.approx(1.0, abs=TOLERANCE)]
+
+    async def test_every_operation_is_timed(self, store: VectorDBProvider) -> None:
+        corpus, scope = make_corpus(1), VectorFilter(uuid4())
+
+        def counted() -> list[float]:
+            names = ("vector_upsert", "vector_search", "vector_search_hybrid", "vector_delete", "vector_count")
+            sample = METRICS.registry.get_sample_value
+            return [sample("span_seconds_count", {"name": name, "status": "ok"}) or 0.0 for name in names]
+
+        before = counted()
+        await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, corpus.ids)
+        await store.search(COLLECTION, query_vector(), 1, scope)
+        await store.search_hybrid(COLLECTION, query_vector(), QUERY_TERMS, 1, scope)
+        await store.delete(COLLECTION, corpus.ids, corpus.organization_id)
+        await store.count(COLLECTION, scope)
+        assert [after - earlier for after, earlier in zip(counted(), before, strict=True)] == [1.0] * 5
+
     async def test_a_query_of_another_size_is_refused(self, store: VectorDBProvider) -> None:
         with pytest.raises(ValidationError):
             await store.search(COLLECTION, np.ones(SIZE + 1, np.float32), 5, VectorFilter(uuid4()))
@@ -232,7 +283,22 @@ class VectorStoreContract(ManyRowsContract):
             with pytest.raises(ConfigurationError, match="cosine"):
                 await store.create_collection("other", SIZE, metric)
 
-    @pytest.mark.parametrize("name", ["", "sammlung_ä", "コレクション", "a/b", "..", "a b", "a\x00", "x" * 42])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "",
+            "Upper",
+            "1st",
+            'a"; DROP TABLE x; --',
+            "a$sparse",
+            "sammlung_ä",
+            "コレクション",
+            "a/b",
+            "..",
+            "a\n",
+            "x" * 42,
+        ],
+    )
     async def test_names_that_are_no_plain_words_are_refused(self, store: VectorDBProvider, name: str) -> None:
         with pytest.raises(ValidationError):
             await store.create_collection(name, SIZE)

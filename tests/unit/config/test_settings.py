@@ -13,6 +13,7 @@ from config import json_schemas, reference
 from config.generate import PAGE
 from config.models import Settings
 from config.show import effective
+from core.errors import ConfigurationError
 from tests.unit.config.conftest import Load
 
 
@@ -67,6 +68,31 @@ def test_primary_store_and_its_shorthand_agree_after_loading(load: Load) -> None
     by_shorthand = load(f"plugins: {{vector_db: [{plugin}]}}\nvector_db: {{provider: chroma}}").settings
     assert by_entry.vector_db.provider == by_entry.primary_vector_db == "chroma"
     assert by_shorthand.primary_vector_db == "chroma"
+
+
+def test_only_the_vector_stores_in_use_are_built(load: Load) -> None:
+    def built(department: str) -> set[str]:
+        settings = load(department).settings
+        return {entry.name for entry in settings.plugins.vector_db if entry.enabled}
+
+    assert built("") == {"pgvector"}
+    assert built("vector_db: {provider: qdrant}") == {"qdrant"}
+    assert built("plugins: {vector_databases: {primary: qdrant, fallback: pgvector}}") == {"qdrant", "pgvector"}
+
+
+def test_the_shorthand_of_the_vector_store_says_where_qdrant_is(load: Load) -> None:
+    loaded = load(
+        "vector_db: {provider: qdrant, host: vectors.corp, port: 7333, prefer_grpc: true}",
+        {"QDRANT_API_KEY": "k-secret"},
+    )
+    (entry,) = (entry for entry in loaded.settings.plugins.vector_db if entry.enabled)
+    assert entry.config == {"host": "vectors.corp", "port": 7333, "prefer_grpc": True, "api_key": "k-secret"}
+    assert "k-secret" not in str(effective(loaded))
+
+
+def test_a_vector_store_that_is_switched_off_cannot_be_the_one_in_use(load: Load) -> None:
+    with pytest.raises(ConfigurationError, match=r"vector_db\.provider"):
+        load("vector_db: {provider: qdrant}\nplugins: {vector_db: [{name: qdrant, enabled: false}]}")
 
 
 def test_every_effective_setting_has_an_origin_and_secrets_are_masked(load: Load) -> None:

@@ -10,11 +10,14 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import anthropic
+import grpc
 import httpx
 import httpx2
 import openai
 import pytest
+import qdrant_client.http.exceptions as qdrant
 import redis.exceptions
+from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
 
 from core.errors import NotFoundError, ProviderError, ProviderRateLimitError, ProviderUnavailableError
 from plugins.upstream import retry_after_s, translate, translated
@@ -194,3 +197,57 @@ def test_silence_and_a_lost_connection_may_pass_but_a_refusal_with_a_status_does
     assert type(translate(refused, "s", foreign=True)) is ProviderError
     with pytest.raises(ProviderError), translated("s", foreign=True):
         raise KeyError("choices")
+
+
+_GRPC_PASSING = {
+    *("DEADLINE_EXCEEDED", "UNAVAILABLE", "ABORTED", "CANCELLED", "INTERNAL", "UNKNOWN", "DATA_LOSS"),
+}
+
+
+@pytest.mark.parametrize("code", grpc.StatusCode, ids=lambda code: code.name)
+def test_every_status_of_grpc_has_a_meaning(code: grpc.StatusCode) -> None:
+    ours = translate(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), "sk-secret"), "s")
+    assert "sk-secret" not in str(ours)
+    assert type(ours) is (
+        ProviderUnavailableError
+        if code.name in _GRPC_PASSING
+        else ProviderRateLimitError
+        if code.name == "RESOURCE_EXHAUSTED"
+        else ProviderError
+    )
+    assert ("key" in str(ours)) == (code.name in ("UNAUTHENTICATED", "PERMISSION_DENIED"))
+
+
+def _unexpected(status: int) -> Exception:
+    return qdrant.UnexpectedResponse(status, "reason", b"sk-secret", httpx.Headers())
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (_unexpected(400), ProviderError),
+        (_unexpected(403), ProviderError),
+        (_unexpected(404), ProviderError),
+        (_unexpected(429), ProviderRateLimitError),
+        (_unexpected(500), ProviderUnavailableError),
+        (_unexpected(503), ProviderUnavailableError),
+        (qdrant.ResponseHandlingException(httpx.ReadTimeout("x")), ProviderUnavailableError),
+        (qdrant.ResponseHandlingException(httpx.ConnectError("x")), ProviderUnavailableError),
+        (qdrant.ResponseHandlingException(ValueError("sk-secret")), ProviderError),
+        (ResourceExhaustedResponse("sk-secret", 3), ProviderRateLimitError),
+    ],
+    ids=repr,
+)
+def test_what_the_client_of_qdrant_raises_is_told_in_our_words(error: Exception, expected: type[ProviderError]) -> None:
+    ours = translate(error, "s")
+    assert type(ours) is expected
+    assert "sk-secret" not in str(ours)
+
+
+def test_the_wait_that_qdrant_asks_for_is_passed_on_and_one_in_words_is_still_a_limit() -> None:
+    told = translate(ResourceExhaustedResponse("", 3), "s")
+    assert isinstance(told, ProviderRateLimitError)
+    assert told.retry_after_s == 3
+    with pytest.raises(QdrantException) as caught:
+        ResourceExhaustedResponse("", "Mon, 01 Jan 2026 00:00:10 GMT")  # type: ignore[arg-type]  # as its client does
+    assert isinstance(translate(caught.value, "s"), ProviderRateLimitError)

@@ -14,8 +14,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from core.errors import ConfigurationError, ProviderError, ProviderUnavailableError, ValidationError
-from core.telemetry import METRICS
+from core.errors import ConfigurationError, ProviderError, ProviderUnavailableError
 from core.types import PluginStatus, SparseVector, VectorFilter
 from plugins.interfaces import PluginContext
 from plugins.vector_db.pgvector import connections
@@ -174,47 +173,6 @@ async def test_many_processes_may_create_the_same_collection_at_once(context: Pl
         await one.close()
 
 
-@pytest.mark.parametrize("name", ["", "Upper", "1st", 'a"; DROP TABLE x; --', "a$sparse", "ä", "a" * 42, "a\n"])
-async def test_names_that_are_not_plain_are_refused(store: PgvectorProvider, name: str) -> None:
-    with pytest.raises(ValidationError):
-        await store.create_collection(name, SIZE)
-    with pytest.raises(ValidationError):
-        await store.search(name, query_vector(), 1, VectorFilter(uuid4()))
-
-
-@pytest.mark.parametrize(
-    "terms",
-    [
-        SparseVector((1, 2), (1.0,)),
-        SparseVector((2, 1), (1.0, 1.0)),
-        SparseVector((1, 1), (1.0, 1.0)),
-        SparseVector((-1,), (1.0,)),
-        SparseVector((2**29,), (1.0,)),
-        SparseVector((1,), (math.nan,)),
-        SparseVector(tuple(range(16_001)), (1.0,) * 16_001),
-    ],
-)
-async def test_sparse_vectors_that_cannot_be_stored_are_refused(store: PgvectorProvider, terms: SparseVector) -> None:
-    corpus = make_corpus(1)
-    with pytest.raises(ValidationError):
-        await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, corpus.ids, [terms])
-    assert await store.count(COLLECTION, VectorFilter(corpus.organization_id)) == 0
-
-
-async def test_fewer_sparse_vectors_than_rows_are_refused(store: PgvectorProvider) -> None:
-    corpus = make_corpus(2)
-    for sparse in ([], corpus.sparse[:1]):
-        with pytest.raises(ValidationError):
-            await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, corpus.ids, sparse)
-
-
-async def test_the_last_of_two_rows_with_one_id_in_a_call_wins(store: PgvectorProvider) -> None:
-    corpus = make_corpus(2)
-    await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, [corpus.ids[0]] * 2, corpus.sparse)
-    hits = await store.search(COLLECTION, corpus.vectors[1], 5, VectorFilter(corpus.organization_id))
-    assert [hit.score for hit in hits] == [pytest.approx(1.0, abs=2e-3)]
-
-
 async def test_when_rare_terms_find_too_little_all_terms_are_asked(
     store: PgvectorProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,23 +198,6 @@ async def test_dense_search_is_exact_beyond_the_limit_and_says_that_it_is_slow(
     await store.close()
     assert (hits[0].id, len(hits)) == (corpus.ids[7], 40)
     assert "vector_search_beyond_exact_limit" in capsys.readouterr().out
-
-
-async def test_every_operation_is_timed(store: PgvectorProvider) -> None:
-    corpus, scope = make_corpus(1), VectorFilter(uuid4())
-
-    def counted() -> list[float]:
-        names = ("vector_upsert", "vector_search", "vector_search_hybrid", "vector_delete", "vector_count")
-        sample = METRICS.registry.get_sample_value
-        return [sample("span_seconds_count", {"name": name, "status": "ok"}) or 0.0 for name in names]
-
-    before = counted()
-    await store.upsert(COLLECTION, corpus.vectors, corpus.payloads, corpus.ids)
-    await store.search(COLLECTION, query_vector(), 1, scope)
-    await store.search_hybrid(COLLECTION, query_vector(), QUERY_TERMS, 1, scope)
-    await store.delete(COLLECTION, corpus.ids, corpus.organization_id)
-    await store.count(COLLECTION, scope)
-    assert [after - earlier for after, earlier in zip(counted(), before, strict=True)] == [1.0] * 5
 
 
 async def test_an_unstarted_store_says_so(context: PluginContext) -> None:
