@@ -12,6 +12,8 @@ import pytest
 from chat_app.asgi import create_app
 from chat_app.gateway import errors as gateway_errors
 from core import errors
+from core.security.tokens import TokenPurpose, digest, new_token
+from db.models import ApiKey
 from services.bootstrap import Services
 from services.gateway_settings import GatewaySettings
 from services.worker import Worker
@@ -154,6 +156,27 @@ async def test_tokens_of_others_are_refused(api: httpx.AsyncClient, token: str) 
     answer = await api.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
+async def test_an_api_key_opens_the_door_in_either_header(
+    api: httpx.AsyncClient, department: Department, header: str
+) -> None:
+    key = new_token(TokenPurpose.API_KEY)
+    row = ApiKey(
+        organization_id=department.principal.organization_id,
+        user_id=department.user.id,
+        key_hash=digest(key),
+        name="test",
+        scopes=["read"],
+    )
+    async with department.services.database.transaction(department.principal.organization_id) as session:
+        session.add(row)
+    headers = {header: f"Bearer {key}" if header == "Authorization" else key}
+    assert (await api.get("/api/v1/documents", headers=headers)).status_code == 200
+    upload = await api.post("/api/v1/documents", files={"file": ("note.md", b"words")}, headers=headers)
+    assert upload.status_code == 403, "the key may only read"
+    assert (await api.get("/api/v1/documents", headers={header: headers[header] + "x"})).status_code == 401
 
 
 async def test_wrong_passwords_and_unknown_people_look_alike(api: httpx.AsyncClient, department: Department) -> None:
