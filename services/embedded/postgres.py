@@ -167,7 +167,7 @@ def _socket_dir(home: Path, user: tuple[int, int] | None) -> Path:
     return folder
 
 
-async def _end_leftover(cluster: Path, *, within_s: float = 20.0) -> None:
+async def _end_leftover(cluster: Path, *, within_s: float = 60.0) -> None:
     """Wait for the server of a run that was killed; the kernel has told it to stop, this tells it again."""
     try:
         first_line = (cluster / "postmaster.pid").read_text().partition("\n")[0]

@@ -153,7 +153,7 @@ async def scene(tmp_path: Path, redis_client: Redis) -> AsyncIterator[Scene]:
             await provider.start()
             stack.push_async_callback(provider.close)
             routes.append(Route(name, provider))
-        policy = RoutingPolicy(idle_timeout_s=1.0, rounds=8, backoff_s=0.01, longest_backoff_s=0.1)
+        policy = RoutingPolicy(idle_timeout_s=3.0, rounds=8, backoff_s=0.01, longest_backoff_s=0.1)
         router = Router(routes, Breakers(BreakerPolicy(failures=5, pause_s=0.2), redis_client), policy)
         context = GraphContext(
             principal=PRINCIPAL,
