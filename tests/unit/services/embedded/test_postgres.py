@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
@@ -82,6 +83,10 @@ def cluster(tmp_path: Path) -> Path:
     return folder
 
 
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def leftover(cluster: Path, tmp_path: Path) -> Iterator[Leftover]:
     """A process that looks like the server of this cluster and does on SIGINT what it was told."""
@@ -92,7 +97,8 @@ def leftover(cluster: Path, tmp_path: Path) -> Iterator[Leftover]:
         program.parent.mkdir()
         program.write_text(f"#!/bin/sh\ntrap '{on_interrupt}' INT\necho up\nwhile :; do sleep 0.05; done\n")
         program.chmod(0o755)
-        process = subprocess.Popen([program, "-D", cluster], stdout=subprocess.PIPE)
+        # A shell cannot trap a signal that whoever started the tests ignores, as a job in the background does.
+        process = subprocess.Popen([program, "-D", cluster], stdout=subprocess.PIPE, preexec_fn=_hear_interrupts)
         started.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
