@@ -2,7 +2,12 @@
 
 from hypothesis import settings
 
-pytest_plugins = ("tests.fixtures.postgres", "tests.fixtures.redis", "tests.fixtures.application")
+pytest_plugins = (
+    "tests.fixtures.postgres",
+    "tests.fixtures.redis",
+    "tests.fixtures.application",
+    "tests.fixtures.contract_lines",
+)
 
 # A busy machine must not fail a property, and a run must be repeatable; hunts with other examples are made by hand.
 settings.register_profile("tests", deadline=None, derandomize=True, database=None)

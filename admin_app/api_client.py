@@ -55,6 +55,10 @@ class ApiClient:
         """Send JSON."""
         return self._call("POST", path, json=body or {})
 
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        """Put something in the place of what is there."""
+        return self._call("PUT", path, json=body)
+
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         """Change something."""
         return self._call("PATCH", path, json=body)

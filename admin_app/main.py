@@ -7,10 +7,11 @@ import os
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
-from admin_app.views import documents, health, jobs, people
+from admin_app.views import documents, health, jobs, people, policy, settings
 
 API_URL = "FOUNDRY_API_URL"
-ADMINS = ("admin", "operator")
+OPERATOR = "operator"
+ADMINS = ("admin", OPERATOR)
 
 
 def main() -> None:
@@ -68,14 +69,16 @@ def _pages(api: ApiClient) -> None:
     if me["role"] not in ADMINS:
         st.warning("These pages are for administrators. Ask one of yours for the role, or use the chat.")
         return
-    st.navigation(
-        [
-            st.Page(lambda: documents.show(api), title="Documents", url_path="documents", default=True),
-            st.Page(lambda: jobs.show(api), title="Jobs", url_path="jobs"),
-            st.Page(lambda: people.show(api), title="People", url_path="people"),
-            st.Page(lambda: health.show(api), title="Health", url_path="health"),
-        ]
-    ).run()
+    pages = [
+        st.Page(lambda: documents.show(api), title="Documents", url_path="documents", default=True),
+        st.Page(lambda: jobs.show(api), title="Jobs", url_path="jobs"),
+        st.Page(lambda: people.show(api), title="People", url_path="people"),
+        st.Page(lambda: policy.show(api), title="Models and data", url_path="models"),
+        st.Page(lambda: health.show(api), title="Health", url_path="health"),
+    ]
+    if me["role"] == OPERATOR:
+        pages.append(st.Page(lambda: settings.show(api), title="Settings", url_path="settings"))
+    st.navigation(pages).run()
 
 
 main()

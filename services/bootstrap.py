@@ -15,12 +15,11 @@ import httpx
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from config.loader import LoadedSettings, load_settings
-from config.models import PluginEntry, Settings
-from core.errors import ConfigurationError, ProviderUnavailableError
+from config.models import Settings
+from core.errors import ProviderUnavailableError
 from core.identity import Principal, Role
 from core.security.passwords import PasswordRules
 from db.engine import create_engine
-from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
 from graph.build import build_graph
 from graph.context import AnswerSettings, GraphContext
@@ -33,7 +32,7 @@ from plugins.interfaces import (
     VectorDBProvider,
 )
 from plugins.manager import PluginManager
-from plugins.manifest import KINDS, Kind
+from plugins.manifest import Kind
 from plugins.parser.pdf import pages as pdf_pages
 from plugins.rate_limiter.memory import MemoryRateLimiter
 from services.accounts import AccountService
@@ -46,6 +45,7 @@ from services.data_policy import DataPolicyService
 from services.documents import DocumentService
 from services.federated_accounts import FederatedAccounts
 from services.federation import FederationService
+from services.indexes import Indexes, IndexService, entries_with_former, open_indexes
 from services.ingestion import IngestionService
 from services.job_queue import JobQueue, connect
 from services.lexical import LexicalIndex
@@ -76,6 +76,7 @@ class Services:
     lexical: LexicalIndex
     embedding: EmbeddingProvider
     vectors: VectorDBProvider
+    indexes: Indexes
     limiter: RateLimiter
     accounts: AccountService
     federation: FederationService
@@ -89,6 +90,7 @@ class Services:
     limits: LimitService
     data_policy: DataPolicyService
     saved_settings: SettingsService
+    index_progress: IndexService
 
 
 @dataclass(slots=True)
@@ -126,7 +128,7 @@ async def open_services(loaded: LoadedSettings | None = None) -> AsyncIterator[S
     first = loaded or load_settings()
     async with open_ground(first.settings) as ground:
         settings = first.settings if loaded else load_settings(saved=(await saved(ground.database)).content).settings
-        plugins = first_manager(settings, ground)
+        plugins = await first_manager(settings, ground)
         try:
             await build(plugins, ground)
             yield await assemble(settings, ground, plugins)
@@ -187,14 +189,9 @@ async def _nobody_answers(_: Principal) -> GraphContext:
     raise ProviderUnavailableError("The application is still starting.")
 
 
-def entries_of(settings: Settings) -> dict[str, tuple[PluginEntry, ...]]:
-    """All entries by kind."""
-    return {kind: settings.plugins.of(kind) for kind in KINDS}
-
-
-def first_manager(settings: Settings, ground: Ground) -> PluginManager:
+async def first_manager(settings: Settings, ground: Ground) -> PluginManager:
     """The manager of a process that starts."""
-    return PluginManager(entries_of(settings), ground.context)
+    return PluginManager(await entries_with_former(settings, ground.database), ground.context)
 
 
 async def build(manager: PluginManager, ground: Ground) -> None:
@@ -211,21 +208,18 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
     """Put services together over plugins that run.
 
     Raises:
-        ConfigurationError: Documents were indexed with another model.
+        ConfigurationError: A collection exists with another number of dimensions.
         ProviderUnavailableError: A plugin nothing works without does not run; says why.
     """
     database = ground.database
-    embedding = plugins.get("embedding", _first(plugins, "embedding"))
-    vectors = plugins.get("vector_db", settings.vector_db.provider)
-    collection = settings.vector_db.collection
-    await _same_model(database, embedding.model_name)
-    await vectors.create_collection(collection, embedding.get_dimension(), settings.vector_db.distance_metric)
+    indexes = await open_indexes(settings, database, plugins)
+    embedding, vectors = indexes.primary.embedding, indexes.primary.vectors
+    if embedding is None or vectors is None:
+        raise ProviderUnavailableError("The index has no embedding or no store.")
     retriever = HybridRetriever(
         database=database,
-        embedding=embedding,
-        vectors=vectors,
+        indexes=indexes,
         lexical=ground.lexical,
-        collection=collection,
         dense_weight=settings.retrieval.hybrid_search_weight if settings.feature_flags.hybrid_search else 1.0,
         fusion=settings.retrieval.fusion,
     )
@@ -245,6 +239,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
         lexical=ground.lexical,
         embedding=embedding,
         vectors=vectors,
+        indexes=indexes,
         limiter=limiter,
         accounts=accounts,
         federation=FederationService(
@@ -254,7 +249,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
             FederatedAccounts(database),
             base_url=settings.chat.url,
         ),
-        documents=DocumentService(database, ground.blobs, vectors, vector_collection=collection, renderer=pdf_pages),
+        documents=DocumentService(database, ground.blobs, indexes, renderer=pdf_pages),
         ingestion=IngestionService(
             database, ground.blobs, ground.queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
         ),
@@ -265,6 +260,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
         operations=OperationsService(database, ground.redis, plugins, models.router, lambda: ground.refusal.reason),
         data_policy=policies,
         saved_settings=SettingsService(database, ground.redis),
+        index_progress=IndexService(database, indexes),
         limits=LimitService(
             limiter, settings.rate_limiting, stand_in=MemoryRateLimiter(MemoryRateLimiter.Options(), ground.context)
         ),
@@ -279,18 +275,6 @@ def _password_rules(settings: Settings) -> PasswordRules:
         require_number=auth.password_require_number,
         require_special=auth.password_require_special,
     )
-
-
-async def _same_model(database: Database, name: str) -> None:
-    """Vectors of two models cannot be compared; a search over both would be wrong without a word."""
-    async with database.transaction(None) as session:
-        others = await DocumentRepository(session).embedding_models() - {name}
-    if others:
-        raise ConfigurationError(
-            f"plugins.embedding is {name}, but documents were indexed with {', '.join(sorted(others))}.",
-            next_step=f"Set the plugin's model and precision back to {min(others)}, or use another data folder and"
-            " database and upload the documents there.",
-        )
 
 
 def _auth(plugins: PluginManager) -> tuple[AuthProvider, dict[str, FederatedLogin]]:

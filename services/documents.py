@@ -11,19 +11,20 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Row, delete, func, select, update
 
-from core.errors import ProviderError, ValidationError
+from core.errors import ValidationError
 from core.identity import Principal, Role, Scope
 from core.types import Box, Chunk, DataClass
 from db.models import Document, DocumentChunk, DocumentVersion, Task
 from db.repositories.documents import DocumentRepository
 from db.repositories.lexical import LexicalRepository
 from db.unit_of_work import Database
-from plugins.interfaces import VectorDBProvider
 from services import cursors
 from services.audit import ClientInfo, record
 from services.blobs import BlobStore
-from services.pipeline import count_out
+from services.chunk_rows import count_out
+from services.indexes import Indexes
 from services.receipts import receipt_of, warnings_of
+from services.vector_writing import remove_documents
 from services.views import CollectionView, DocumentPage, DocumentStatus, DocumentView, PagePicture, PassageView
 
 log = structlog.get_logger(__name__)
@@ -49,15 +50,13 @@ class DocumentService:
         self,
         database: Database,
         blobs: BlobStore,
-        vectors: VectorDBProvider,
+        indexes: Indexes,
         *,
-        vector_collection: str,
         renderer: PageRenderer,
     ) -> None:
         self._database = database
         self._blobs = blobs
-        self._vectors = vectors
-        self._vector_collection = vector_collection
+        self._indexes = indexes
         self._renderer = renderer
 
     async def list_collections(self, principal: Principal) -> tuple[CollectionView, ...]:
@@ -158,11 +157,7 @@ class DocumentService:
         await self._delete_traces(principal.organization_id, document_id, paths)
 
     async def _delete_traces(self, organization_id: UUID, document_id: UUID, paths: set[str]) -> None:
-        try:
-            await self._vectors.delete_documents(self._vector_collection, [document_id], organization_id)
-        except ProviderError as error:
-            # Vectors without rows are never shown; the sweep of orphans removes them.
-            log.warning("vectors_left_behind", document_id=str(document_id), reason=error.code)
+        await remove_documents(self._indexes.known, [document_id], organization_id)
         async with self._database.transaction(organization_id) as session:
             unused = [path for path in paths if not await DocumentRepository(session).is_blob_used(path)]
         for path in unused:

@@ -21,7 +21,8 @@ from core.types import PluginStatus
 from plugins.manager import PluginManager, PluginState
 from plugins.manifest import Kind
 from plugins.set_aside import SetAside
-from services.bootstrap import Ground, Services, assemble, build, entries_of, first_manager, open_ground
+from services.bootstrap import Ground, Services, assemble, build, first_manager, open_ground
+from services.indexes import entries_with_former
 from services.saved_settings import saved
 from services.settings_versions import DEPLOYMENT_SECTIONS
 from services.settings_watch import Watch
@@ -105,14 +106,14 @@ class Live:
         retiring.add_done_callback(self._retiring.discard)
 
     async def _built(self, old: Services, settings: Settings) -> PluginManager:
-        entries = entries_of(settings)
-        same = entries["embedding"] == entries_of(old.settings)["embedding"]
+        entries = await entries_with_former(settings, self._ground.database)
+        same = settings.plugins.embedding == old.settings.plugins.embedding
         manager = old.plugins.successor(entries, anew=() if same else MADE_WITH_EMBEDDING)
         known = {(state.kind, state.name) for state in manager.states()}
         try:
             await build(manager, self._ground)
             fresh = [state for state in manager.states() if (state.kind, state.name) not in known]
-            broken = [state for state in fresh if state.status is PluginStatus.BROKEN and not _was_broken(state, old)]
+            broken = [state for state in fresh if _keeps_out(state, settings, old)]
             if broken:
                 reasons = "; ".join(f"{state.kind}/{state.name}: {state.reason}" for state in broken)
                 raise ConfigurationError(f"Plugins that are not healthy are not put in force. {reasons}")
@@ -148,7 +149,7 @@ async def open_live(loaded: LoadedSettings | None = None, *, grace_s: float = GR
     async with open_ground(first.settings) as ground:
         version = await saved(ground.database)
         settings = load_settings(saved=version.content).settings if loaded is None else first.settings
-        plugins = first_manager(settings, ground)
+        plugins = await first_manager(settings, ground)
         try:
             await build(plugins, ground)
             live = Live(ground, await assemble(settings, ground, plugins), grace_s=grace_s)
@@ -174,6 +175,13 @@ def _kept_at_home(old: Settings, wanted: Settings) -> tuple[Settings, tuple[str,
     changed = tuple(name for name in DEPLOYMENT_SECTIONS if getattr(old, name) != getattr(wanted, name))
     kept: dict[str, Section] = {name: getattr(old, name) for name in changed}
     return wanted.model_copy(update=kept), changed
+
+
+def _keeps_out(state: PluginState, wanted: Settings, old: Services) -> bool:
+    """Whether the settings cannot be put in force for this plugin: it is wanted, broken, and was not so before."""
+    if state.status is not PluginStatus.BROKEN or _was_broken(state, old):
+        return False
+    return any(entry.enabled and entry.name == state.name for entry in wanted.plugins.of(state.kind))
 
 
 def _was_broken(state: PluginState, old: Services) -> bool:

@@ -10,28 +10,32 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import numpy as np
 import structlog
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import ConflictError, DocumentError, KnowledgeFoundryError
+from core.errors import DocumentError, KnowledgeFoundryError
 from core.text import language
-from core.types import ChunkDraft, ParsedDocument, SparseVector, Vector, VectorFilter, VectorPayload
-from db.models import Document, DocumentChunk, DocumentVersion, Task
+from core.types import ChunkDraft, ParsedDocument, Vector, VectorPayload
+from db.models import Document, DocumentVersion, Task
+from db.repositories.indexes import IndexRepository
 from db.repositories.lexical import LexicalRepository
 from db.unit_of_work import Database
-from plugins.interfaces import EmbeddingProvider, VectorDBProvider
+from plugins.interfaces import EmbeddingProvider
 from services.blobs import BlobStore
+from services.chunk_rows import chunk_ids, count_out, replace_chunks
 from services.chunking import chunk_document
+from services.indexes import Index, Indexes
 from services.leases import Lease, LeaseKeeper, LeaseLostError
 from services.lexical import LexicalIndex, TermCounts, chunks_per_term, count_terms
 from services.receipts import WARNINGS
+from services.vector_writing import probe, remove_vectors, store_vectors
 from services.views import IngestionStage
 
 log = structlog.get_logger(__name__)
@@ -43,7 +47,6 @@ MAX_ATTEMPTS = 3
 BATCH = 64
 TELL_S = 0.5
 """Between two notes of progress in a task's row, at least."""
-PROBES = 3
 CONTEXT_RESERVE_TOKENS = 40
 LANGUAGE_SAMPLE, LANGUAGE_PAGES = 700, 3
 """Characters of a page, and pages, from which the language of a document is told."""
@@ -56,6 +59,19 @@ class ChunkingRules:
     chunk_size: int
     overlap: int
     min_tokens: int
+
+    def within(self, window: int) -> ChunkingRules:
+        """The same, for a model that reads so many tokens of a chunk."""
+        return replace(self, chunk_size=min(self.chunk_size, window))
+
+    def __str__(self) -> str:
+        """As it is noted beside what was cut by them."""
+        return f"{self.chunk_size}/{self.overlap}/{self.min_tokens}"
+
+
+def rules_for(rules: ChunkingRules, embedding: EmbeddingProvider) -> ChunkingRules:
+    """The rules as they apply to an embedding model."""
+    return rules.within(embedding.max_tokens - CONTEXT_RESERVE_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +87,7 @@ class _Work:
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
+class _Reading:
     """A version, ready to be written."""
 
     parsed: ParsedDocument
@@ -91,9 +107,8 @@ class IngestionPipeline:
         leases: LeaseKeeper,
         parse: Parse,
         embedding: EmbeddingProvider,
-        vectors: VectorDBProvider,
+        indexes: Indexes,
         lexical: LexicalIndex,
-        collection: str,
         rules: ChunkingRules,
     ) -> None:
         self._database = database
@@ -101,10 +116,9 @@ class IngestionPipeline:
         self._leases = leases
         self._parse = parse
         self._embedding = embedding
-        self._vectors = vectors
+        self._indexes = indexes
         self._lexical = lexical
-        self._collection = collection
-        self._rules = rules
+        self._rules = rules_for(rules, embedding)
         self._told: dict[UUID, float] = {}
 
     async def run(self, organization_id: UUID, task_id: UUID) -> None:
@@ -150,14 +164,15 @@ class IngestionPipeline:
         drafts = self._chunk(work, parsed)
         counted = [count_terms(indexed_text(draft), draft.language) for draft in drafts]
         sparse = await self._lexical.weigh_chunks(lease.organization_id, counted)
-        ids = [uuid5(work.version_id, str(draft.index)) for draft in drafts]
+        ids = chunk_ids(work.version_id, drafts)
         vectors = await self._embed(lease, drafts)
         await self._stage(lease, IngestionStage.INDEXING, 85)
-        await self._store_vectors(lease, work, ids, vectors, sparse)
+        payload = VectorPayload(lease.organization_id, work.collection_id, work.document_id, work.version_id)
+        reached = await store_vectors(self._indexes, payload, ids, vectors, sparse)
         await self._stage(lease, IngestionStage.VERIFYING, 95)
-        await self._probe(lease, work, ids, vectors)
-        stale = await self._switch(lease, work, _Index(parsed, drafts, counted, ids))
-        await self._vectors.delete(self._collection, stale, lease.organization_id)
+        await probe(self._indexes.primary, payload, ids, vectors)
+        stale = await self._switch(lease, work, _Reading(parsed, drafts, counted, ids), reached)
+        await remove_vectors(reached, stale, lease.organization_id)
 
     # -- steps
 
@@ -194,12 +209,11 @@ class IngestionPipeline:
         self._told[lease.task_id] = now
 
     def _chunk(self, work: _Work, parsed: ParsedDocument) -> list[ChunkDraft]:
-        window = self._embedding.max_tokens - CONTEXT_RESERVE_TOKENS
         whole = language.detect("\n".join(page.text[:LANGUAGE_SAMPLE] for page in parsed.pages[:LANGUAGE_PAGES]))
         drafts = chunk_document(
             parsed,
             token_spans=self._embedding.token_spans,
-            max_tokens=min(self._rules.chunk_size, window),
+            max_tokens=self._rules.chunk_size,
             overlap=self._rules.overlap,
             min_tokens=self._rules.min_tokens,
             title=Path(work.filename).stem,
@@ -223,24 +237,7 @@ class IngestionPipeline:
                 await self._stage(lease, IngestionStage.EMBEDDING, 35 + 50 * (start + BATCH) // len(drafts))
         return np.concatenate(parts)
 
-    async def _store_vectors(
-        self, lease: Lease, work: _Work, ids: Sequence[UUID], vectors: Vector, sparse: Sequence[SparseVector]
-    ) -> None:
-        payload = VectorPayload(lease.organization_id, work.collection_id, work.document_id, work.version_id)
-        await self._vectors.upsert(self._collection, vectors, [payload] * len(ids), ids, sparse)
-
-    async def _probe(self, lease: Lease, work: _Work, ids: Sequence[UUID], vectors: Vector) -> None:
-        """Ready means that a search finds it: some chunks are looked for by their own vectors."""
-        step = max(1, len(ids) // PROBES)
-        filters = VectorFilter(lease.organization_id, document_ids=frozenset({work.document_id}))
-        for position in range(0, len(ids), step):
-            hits = await self._vectors.search(self._collection, vectors[position], 10, filters)
-            nearest = {hit.id for hit in hits}
-            same = {hit.id for hit in hits if hit.score > 0.999}
-            if ids[position] not in nearest and not same:
-                raise ConflictError("The search does not find the document yet.")
-
-    async def _switch(self, lease: Lease, work: _Work, index: _Index) -> list[UUID]:
+    async def _switch(self, lease: Lease, work: _Work, reading: _Reading, reached: Sequence[Index]) -> Sequence[UUID]:
         """Write chunks and make the version the active one, in one transaction. Returns vectors to remove."""
         async with self._database.transaction(lease.organization_id) as session:
             now = datetime.now(UTC)
@@ -257,33 +254,46 @@ class IngestionPipeline:
             lexical = LexicalRepository(session)
             if document.active_version_id is not None:
                 await count_out(session, lexical, lease.organization_id, document.active_version_id)
-            stale = await _replace_chunks(session, lease.organization_id, work, index)
+            stale = await replace_chunks(
+                session,
+                lease.organization_id,
+                (work.document_id, work.version_id),
+                reading.drafts,
+                reading.ids,
+                {page.number: page.label for page in reading.parsed.pages},
+            )
             await lexical.add(
                 lease.organization_id,
-                chunks_per_term(index.counted),
-                chunks=len(index.counted),
-                terms=sum(chunk.length for chunk in index.counted),
+                chunks_per_term(reading.counted),
+                chunks=len(reading.counted),
+                terms=sum(chunk.length for chunk in reading.counted),
             )
-            await self._activate(session, document, work, index, now)
+            await self._activate(session, document, work, reading, now)
+            repository = IndexRepository(session)
+            await repository.leave(work.version_id, {index.id for index in self._indexes.written})
+            await repository.join(lease.organization_id, work.version_id, {index.id for index in reached})
             return stale
 
     async def _activate(
-        self, session: AsyncSession, document: Document, work: _Work, index: _Index, now: datetime
+        self, session: AsyncSession, document: Document, work: _Work, reading: _Reading, now: datetime
     ) -> None:
         if document.active_version_id not in (None, work.version_id):
             await session.execute(
                 update(DocumentVersion).where(DocumentVersion.id == document.active_version_id).values(valid_to=now)
             )
         version = await session.get_one(DocumentVersion, work.version_id)
-        version.page_count = len(index.parsed.pages)
-        version.chunk_count = len(index.drafts)
-        version.paged = index.parsed.paged
-        version.pages = [{"number": page.number, "label": page.label, "text": page.text} for page in index.parsed.pages]
+        version.page_count = len(reading.parsed.pages)
+        version.chunk_count = len(reading.drafts)
+        version.paged = reading.parsed.paged
+        version.pages = [
+            {"number": page.number, "label": page.label, "text": page.text} for page in reading.parsed.pages
+        ]
         version.embedding_model = self._embedding.model_name
+        version.chunking = str(self._rules)
         version.valid_from = version.valid_from or now
         version.valid_to = None
         version.failure_code = version.error_message = None
-        version.meta = {**version.meta, WARNINGS: list(index.parsed.warnings)}
+        version.meta = {**version.meta, WARNINGS: list(reading.parsed.warnings)}
         document.active_version_id = version.id
         document.file_path, document.mime_type = version.file_path, version.mime_type
         document.file_size = version.file_size
@@ -326,57 +336,6 @@ class IngestionPipeline:
 def indexed_text(draft: ChunkDraft) -> str:
     """What is embedded and counted: the chunk under its title and headings."""
     return f"{draft.context}\n{draft.content}" if draft.context else draft.content
-
-
-async def count_out(session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID) -> None:
-    """Take the chunks of a version out of the statistics; the same text always gives the same terms."""
-    rows = await session.execute(
-        select(DocumentChunk.context, DocumentChunk.content, DocumentChunk.language).where(
-            DocumentChunk.version_id == version_id
-        )
-    )
-    counted = [
-        count_terms(f"{row.context}\n{row.content}" if row.context else row.content, row.language) for row in rows
-    ]
-    if counted:
-        await lexical.add(
-            organization_id,
-            chunks_per_term(counted),
-            chunks=len(counted),
-            terms=sum(chunk.length for chunk in counted),
-            sign=-1,
-        )
-
-
-async def _replace_chunks(session: AsyncSession, organization_id: UUID, work: _Work, index: _Index) -> list[UUID]:
-    old = await session.scalars(
-        delete(DocumentChunk).where(DocumentChunk.version_id == work.version_id).returning(DocumentChunk.id)
-    )
-    stale = set(old.all()) - set(index.ids)
-    labels = {page.number: page.label for page in index.parsed.pages}
-    rows = [
-        {
-            "id": chunk_id,
-            "organization_id": organization_id,
-            "document_id": work.document_id,
-            "version_id": work.version_id,
-            "chunk_index": draft.index,
-            "content": draft.content,
-            "context": draft.context,
-            "token_count": draft.token_count,
-            "page": draft.page,
-            "page_label": labels.get(draft.page, ""),
-            "char_start": draft.char_start,
-            "char_end": draft.char_end,
-            "heading_path": list(draft.heading_path),
-            "language": draft.language,
-            "tsv": func.to_tsvector("simple", draft.content),
-        }
-        for chunk_id, draft in zip(index.ids, index.drafts, strict=True)
-    ]
-    for start in range(0, len(rows), BATCH):
-        await session.execute(insert(DocumentChunk).values(rows[start : start + BATCH]))
-    return sorted(stale)
 
 
 async def _mark_document(session: AsyncSession, task: Task, code: str, message: str) -> None:

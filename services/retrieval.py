@@ -6,25 +6,29 @@ version. A stale or foreign vector therefore does no harm; when such hits crowd 
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
 import structlog
 from sqlalchemy import func, select
 
-from core.errors import ProviderUnavailableError
+from core.errors import ProviderError, ProviderUnavailableError
 from core.identity import Principal
 from core.similarity import rescaled
-from core.types import Candidate, Chunk, HybridHit, SparseVector, Vector, VectorFilter
-from db.models import Document, DocumentChunk
+from core.types import Candidate, Chunk, HybridHit, VectorFilter
+from db.models import Document, IndexedVersion
 from db.repositories.documents import DocumentRepository
+from db.repositories.indexes import IndexRepository
 from db.unit_of_work import Database
 from graph.context import Retrieval
-from plugins.interfaces import EmbeddingProvider, VectorDBProvider
+from plugins.interfaces import EmbeddingProvider
+from services.full_text import search_full_text
 from services.fusion import COSINE_FLOOR, fuse
+from services.indexes import Index, Indexes
 from services.lexical import LexicalIndex, WeighedQuery
 
 log = structlog.get_logger(__name__)
@@ -44,25 +48,50 @@ class SearchMode(StrEnum):
     BM25 = "bm25"
 
 
+VECTOR_DB, PRIMARY_STORE = "vector_db", "primary_vector_db"
+"""What a result lacks: vectors, or only the store that is asked first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One question as it goes to the stores."""
+
+    question: str
+    weighed: WeighedQuery
+    principal: Principal
+    filters: VectorFilter
+    limit: int
+    mode: SearchMode
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What one question searches: collections, how many documents answer in them, and indexes no longer in use."""
+
+    collection_ids: frozenset[UUID]
+    documents: int
+    retired: frozenset[UUID]
+
+
+Found = tuple[Index, HybridHit]
+"""A hit and the index it was found in."""
+
+
 class HybridRetriever:
-    """Implements ``graph.context.Retriever`` over vector store and PostgreSQL."""
+    """Implements ``graph.context.Retriever`` over the indexes and PostgreSQL."""
 
     def __init__(
         self,
         *,
         database: Database,
-        embedding: EmbeddingProvider,
-        vectors: VectorDBProvider,
+        indexes: Indexes,
         lexical: LexicalIndex,
-        collection: str,
         dense_weight: float,
         fusion: str = "convex",
     ) -> None:
         self._database = database
-        self._embedding = embedding
-        self._vectors = vectors
+        self._indexes = indexes
         self._lexical = lexical
-        self._collection = collection
         self._dense_weight = dense_weight
         self._fusion = fusion
 
@@ -78,23 +107,19 @@ class HybridRetriever:
     ) -> Retrieval:
         """The ``limit`` best readable chunks of active versions, best first, without repeated text.
 
-        When the vector store is down, PostgreSQL's full-text search stands in and the result is marked degraded.
+        While the primary store is down the fallback answers if it has every document, else PostgreSQL's full-text
+        search; the result is marked degraded either way.
         """
         started = time.perf_counter()
         if mode is SearchMode.HYBRID and self._dense_weight >= 1.0:
             mode = SearchMode.DENSE
-        readable, searched = await self._scope(principal, collection_ids)
-        if not searched:
+        scope = await self._scope(principal, collection_ids)
+        if not scope.documents:
             return Retrieval(candidates=[], searched_documents=0)
         weighed = await self._lexical.weigh_query(principal.organization_id, question)
-        filters = VectorFilter(principal.organization_id, readable, document_ids)
-        degraded: tuple[str, ...] = ()
-        try:
-            candidates = await self._search(question, weighed, principal, filters, limit, mode)
-        except ProviderUnavailableError as error:
-            log.warning("vector_store_down", reason=error.code)
-            degraded = ("vector_db",)
-            candidates = await self._full_text(weighed, principal, filters, limit)
+        filters = VectorFilter(principal.organization_id, scope.collection_ids, document_ids)
+        search = _Search(question, weighed, principal, filters, limit, mode)
+        candidates, degraded = await self._anyhow(search, scope)
         log.info(
             "retrieved",
             candidates=len(candidates),
@@ -102,112 +127,148 @@ class HybridRetriever:
             ms=round((time.perf_counter() - started) * 1000, 1),
         )
         return Retrieval(
-            candidates=candidates, searched_documents=searched, degraded=degraded, term_idf=weighed.term_idf
+            candidates=candidates, searched_documents=scope.documents, degraded=degraded, term_idf=weighed.term_idf
         )
 
-    async def _scope(self, principal: Principal, wanted: frozenset[UUID] | None) -> tuple[frozenset[UUID], int]:
-        """Readable collections among those wanted, and how many documents in them can answer."""
+    async def _scope(self, principal: Principal, wanted: frozenset[UUID] | None) -> _Scope:
         async with self._database.transaction(principal.organization_id) as session:
             readable = await DocumentRepository(session).collection_ids(principal)
-            scope = readable if wanted is None else readable & wanted
+            collections = readable if wanted is None else readable & wanted
             count = await session.scalar(
                 select(func.count(Document.id)).where(
-                    Document.collection_id.in_(scope), ~Document.is_deleted, Document.active_version_id.is_not(None)
+                    Document.collection_id.in_(collections),
+                    ~Document.is_deleted,
+                    Document.active_version_id.is_not(None),
                 )
             )
-        return scope, count or 0
+            retired: frozenset[UUID] = frozenset()
+            if self._indexes.former:
+                rows = await IndexRepository(session).all()
+                retired = frozenset(row.id for row in rows if row.retired_at is not None)
+        return _Scope(collections, count or 0, retired)
 
-    async def _search(
-        self,
-        question: str,
-        weighed: WeighedQuery,
-        principal: Principal,
-        filters: VectorFilter,
-        limit: int,
-        mode: SearchMode,
-    ) -> list[Candidate]:
-        dense = await self._embedding.embed_text(question)
-        depth = max(DEPTH, 2 * limit)
+    async def _anyhow(self, search: _Search, scope: _Scope) -> tuple[list[Candidate], tuple[str, ...]]:
+        """Candidates from whatever can still be searched, and what could not."""
+        former = [index for index in self._indexes.former if index.id not in scope.retired]
+        try:
+            found, missing = await self._search(search, (self._indexes.primary, *former))
+            return found, (VECTOR_DB,) if missing else ()
+        except ProviderError as error:
+            log.warning("vector_store_down", store=self._indexes.primary.store, reason=error.code)
+        fallback = self._indexes.fallback
+        if fallback is not None and await self._is_current(fallback, search, scope):
+            try:
+                found, _ = await self._search(search, (fallback,))
+                return found, (PRIMARY_STORE,)
+            except ProviderError as error:
+                log.warning("vector_store_down", store=fallback.store, reason=error.code)
+        text = await search_full_text(
+            self._database, search.principal, search.weighed.term_idf, search.filters, search.limit
+        )
+        return _distinct(text), (VECTOR_DB,)
+
+    async def _is_current(self, index: Index, search: _Search, scope: _Scope) -> bool:
+        """Whether every document that answers has its vectors there."""
+        statement = (
+            select(func.count(Document.id))
+            .join(IndexedVersion, IndexedVersion.version_id == Document.active_version_id)
+            .where(
+                IndexedVersion.index_id == index.id,
+                Document.collection_id.in_(scope.collection_ids),
+                ~Document.is_deleted,
+            )
+        )
+        async with self._database.transaction(search.principal.organization_id) as session:
+            return (await session.scalar(statement) or 0) >= scope.documents
+
+    async def _search(self, search: _Search, indexes: Sequence[Index]) -> tuple[list[Candidate], bool]:
+        """(candidates, whether an index beside the first could not be searched).
+
+        Raises:
+            ProviderError: The first could not.
+        """
+        depth = max(DEPTH, 2 * search.limit)
         while True:
-            hits = await self._hits(dense, weighed.vector, depth, filters, mode)
-            candidates = await self._join(hits, principal, mode, self._weight(question, mode))
-            if len(candidates) >= limit or len(hits) < depth or depth >= MAX_DEPTH:
-                return candidates[:limit]
+            results = await asyncio.gather(
+                *(self._hits(index, search, depth) for index in indexes), return_exceptions=True
+            )
+            found: list[Found] = []
+            missing = False
+            for index, result in zip(indexes, results, strict=True):
+                if isinstance(result, ProviderError) and index is not indexes[0]:
+                    log.warning("former_index_unreachable", store=index.store, reason=result.code)
+                    missing = True
+                elif isinstance(result, BaseException):
+                    raise result
+                else:
+                    found += ((index, hit) for hit in result)
+            candidates = await self._join(found, search, indexes)
+            if len(candidates) >= search.limit or len(found) < depth or depth >= MAX_DEPTH:
+                return candidates[: search.limit], missing
             depth *= 4
 
-    async def _hits(
-        self, dense: Vector, sparse: SparseVector, depth: int, filters: VectorFilter, mode: SearchMode
-    ) -> list[HybridHit]:
-        if mode is SearchMode.DENSE:
-            found = await self._vectors.search(self._collection, dense, depth, filters)
-            return [HybridHit(hit.id, hit.payload, self._similarity(hit.score), None) for hit in found]
-        hits = await self._vectors.search_hybrid(self._collection, dense, sparse, depth, filters)
-        hits = [replace(hit, dense_score=self._similarity(hit.dense_score)) for hit in hits]
-        if mode is SearchMode.BM25:
+    async def _hits(self, index: Index, search: _Search, depth: int) -> list[HybridHit]:
+        if index.vectors is None or index.embedding is None:
+            raise ProviderUnavailableError(f"The index of {index.model} in {index.store} cannot be searched.")
+        dense = await index.embedding.embed_text(search.question)
+        if search.mode is SearchMode.DENSE:
+            nearest = await index.vectors.search(index.collection, dense, depth, search.filters)
+            return [HybridHit(hit.id, hit.payload, _similarity(hit.score, index.embedding), None) for hit in nearest]
+        hits = await index.vectors.search_hybrid(index.collection, dense, search.weighed.vector, depth, search.filters)
+        hits = [replace(hit, dense_score=_similarity(hit.dense_score, index.embedding)) for hit in hits]
+        if search.mode is SearchMode.BM25:
             return [hit for hit in hits if hit.sparse_score]
         return hits
 
-    def _similarity(self, cosine: float | None) -> float | None:
-        """Brought to the scale on which fusion and judgement rest, whatever the model."""
-        if cosine is None:
-            return None
-        return min(max(rescaled(cosine, self._embedding.similarity_range), COSINE_FLOOR), 1.0)
-
-    def _weight(self, question: str, mode: SearchMode) -> float:
+    def _weight(self, search: _Search, embedding: EmbeddingProvider) -> float:
         """Share of the dense side: as configured, less where the embedding model does not know the language."""
-        if mode is not SearchMode.HYBRID:
-            return 1.0 if mode is SearchMode.DENSE else 0.0
-        return self._dense_weight * max(LEAST_DENSE_SHARE, self._familiarity(question))
+        if search.mode is not SearchMode.HYBRID:
+            return 1.0 if search.mode is SearchMode.DENSE else 0.0
+        return self._dense_weight * max(LEAST_DENSE_SHARE, _familiarity(search.question, embedding))
 
-    def _familiarity(self, question: str) -> float:
-        """How well the embedding model knows the words of a question, 0–1, by the size of its tokens."""
-        if self._embedding.multilingual:
-            return 1.0
-        tokens = len(self._embedding.token_spans(question))
-        characters = sum(not character.isspace() for character in question)
-        if not tokens:
-            return 1.0
-        share = (characters / tokens - UNKNOWN_CHARACTERS) / (KNOWN_CHARACTERS - UNKNOWN_CHARACTERS)
-        return min(max(share, 0.0), 1.0)
-
-    async def _join(
-        self, hits: Sequence[HybridHit], principal: Principal, mode: SearchMode, weight: float
-    ) -> list[Candidate]:
-        method = self._fusion if mode is SearchMode.HYBRID else "convex"
-        async with self._database.transaction(principal.organization_id) as session:
-            chunks = await DocumentRepository(session).active_chunks(principal, {hit.id for hit in hits})
-        alive = [hit for hit in hits if hit.id in chunks]
-        scores = fuse(alive, weight, method)
-        ranked = sorted(alive, key=lambda hit: (-scores[hit.id], hit.id))
+    async def _join(self, found: Sequence[Found], search: _Search, indexes: Sequence[Index]) -> list[Candidate]:
+        method = self._fusion if search.mode is SearchMode.HYBRID else "convex"
+        async with self._database.transaction(search.principal.organization_id) as session:
+            chunks = await DocumentRepository(session).active_chunks(search.principal, {hit.id for _, hit in found})
+            alive = [(index, hit) for index, hit in found if hit.id in chunks]
+            if len(indexes) > 1:
+                members = await IndexRepository(session).members({hit.payload.version_id for _, hit in alive})
+                alive = _each_from_its_index(alive, members, [index.id for index in indexes])
+        hits = [hit for _, hit in alive]
+        embedding = indexes[0].embedding
+        scores = fuse(hits, self._weight(search, embedding) if embedding else 0.0, method)
+        ranked = sorted(hits, key=lambda hit: (-scores[hit.id], hit.id))
         return _distinct(
             [Candidate(chunks[hit.id], scores[hit.id], hit.dense_score, hit.sparse_score) for hit in ranked]
         )
 
-    async def _full_text(
-        self, weighed: WeighedQuery, principal: Principal, filters: VectorFilter, limit: int
-    ) -> list[Candidate]:
-        """PostgreSQL's own ranking over words joined with OR; worse, but there."""
-        words = [term for term in weighed.term_idf if term.isalnum()]
-        if not words:
-            return []
-        query = func.to_tsquery("simple", " | ".join(f"{word}:*" for word in words))
-        rank = func.ts_rank(DocumentChunk.tsv, query)
-        statement = (
-            select(DocumentChunk.id, rank.label("rank"))
-            .join(Document, Document.active_version_id == DocumentChunk.version_id)
-            .where(DocumentChunk.tsv.op("@@")(query), Document.collection_id.in_(filters.collection_ids or frozenset()))
-            .order_by(rank.desc())
-            .limit(limit)
-        )
-        if filters.document_ids is not None:
-            statement = statement.where(Document.id.in_(filters.document_ids))
-        async with self._database.transaction(principal.organization_id) as session:
-            ranked = {row.id: float(row.rank) for row in await session.execute(statement)}
-            chunks = await DocumentRepository(session).active_chunks(principal, ranked.keys())
-        best = max(ranked.values(), default=1.0)
-        return _distinct(
-            [Candidate(chunks[key], rank / best, None, rank) for key, rank in ranked.items() if key in chunks]
-        )
+
+def _each_from_its_index(
+    found: Sequence[Found], members: Mapping[UUID, frozenset[UUID]], preference: Sequence[UUID]
+) -> list[Found]:
+    """The hits of every version from the most preferred index it lies in, so that none counts twice."""
+    rank = {index_id: place for place, index_id in enumerate(preference)}
+    best = {version: min((rank[one] for one in ids if one in rank), default=0) for version, ids in members.items()}
+    return [(index, hit) for index, hit in found if best.get(hit.payload.version_id, rank[index.id]) == rank[index.id]]
+
+
+def _similarity(cosine: float | None, embedding: EmbeddingProvider) -> float | None:
+    """Brought to the scale on which fusion and judgement rest, whatever the model."""
+    if cosine is None:
+        return None
+    return min(max(rescaled(cosine, embedding.similarity_range), COSINE_FLOOR), 1.0)
+
+
+def _familiarity(question: str, embedding: EmbeddingProvider) -> float:
+    """How well the embedding model knows the words of a question, 0–1, by the size of its tokens."""
+    if embedding.multilingual:
+        return 1.0
+    tokens = len(embedding.token_spans(question))
+    characters = sum(not character.isspace() for character in question)
+    if not tokens:
+        return 1.0
+    share = (characters / tokens - UNKNOWN_CHARACTERS) / (KNOWN_CHARACTERS - UNKNOWN_CHARACTERS)
+    return min(max(share, 0.0), 1.0)
 
 
 def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -50,7 +50,7 @@ class Preview:
 
     Attributes:
         rebuilt: ``kind/name`` of the plugins that would be built anew, started or closed.
-        reembedded: How many documents of the caller's organisation would have to be embedded anew.
+        reembedded: How many documents of the caller's organisation would be read anew, answering all the while.
     """
 
     changes: tuple[Change, ...]
@@ -213,8 +213,8 @@ class SettingsService:
         # What holds keys now and was empty before is named by its keys alone.
         changes = tuple(c for c in changes if not any(other.key.startswith(f"{c.key}.") for other in changes))
         rebuilt = tuple(_rebuilt(before.settings, after.settings))
-        embedding = any(name.startswith("embedding/") for name in rebuilt)
-        return Preview(changes, rebuilt, await self._documents(principal) if embedding else 0)
+        moved = any(name.startswith("embedding/") for name in rebuilt) or _placed(before) != _placed(after)
+        return Preview(changes, rebuilt, await self._documents(principal) if moved else 0)
 
     async def _documents(self, principal: Principal) -> int:
         async with self._database.transaction(principal.organization_id) as session:
@@ -276,6 +276,13 @@ def _rebuilt(before: Settings, after: Settings) -> Iterator[str]:
             one, other = old.get(name), new.get(name)
             if _running(one) != _running(other):
                 yield f"{kind}/{name}"
+
+
+def _placed(loaded: LoadedSettings) -> tuple[object, ...]:
+    """Where vectors are kept and how documents are cut."""
+    settings = loaded.settings
+    cut = settings.ingestion
+    return settings.vector_db.provider, cut.chunk_size, cut.chunk_overlap, cut.min_chunk_size
 
 
 def _running(entry: PluginEntry | None) -> tuple[str, dict[str, Any]] | None:

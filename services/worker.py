@@ -29,7 +29,8 @@ from services.addresses import maintenance_address, redis_url
 from services.bootstrap import Services
 from services.leases import LeaseKeeper
 from services.live import open_live
-from services.pipeline import ChunkingRules, IngestionPipeline
+from services.moving import Mover
+from services.pipeline import ChunkingRules, IngestionPipeline, rules_for
 from services.sweep import Sweep
 
 log = structlog.get_logger(__name__)
@@ -63,17 +64,18 @@ def worker_settings() -> WorkerSettings:
 class Worker:
     """Runs tasks, sweeps, and says that it is alive."""
 
-    def __init__(self, pipeline: IngestionPipeline, sweep: Sweep, *, sweep_interval_s: float) -> None:
+    def __init__(self, pipeline: IngestionPipeline, sweep: Sweep, mover: Mover, *, sweep_interval_s: float) -> None:
         self._pipeline = pipeline
         self._sweep = sweep
+        self._mover = mover
         self._interval = sweep_interval_s
         self._places = asyncio.Semaphore(PARALLEL_DOCUMENTS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._name = f"{socket.gethostname()}-{os.getpid()}"
 
-    def use(self, pipeline: IngestionPipeline) -> None:
+    def use(self, pipeline: IngestionPipeline, mover: Mover) -> None:
         """Begin tasks with another pipeline from now on; those in hand keep theirs."""
-        self._pipeline = pipeline
+        self._pipeline, self._mover = pipeline, mover
 
     @property
     def in_hand(self) -> frozenset[asyncio.Task[None]]:
@@ -94,9 +96,11 @@ class Worker:
             log.error("task_broken", exc_info=error)
 
     async def keep_house(self) -> None:
-        """Beat and sweep until cancelled; a store that is away is tried again."""
+        """Beat, sweep and move until cancelled; a store that is away is tried again."""
         await asyncio.gather(
-            self._every(BEAT_S, lambda: self._sweep.beat(self._name)), self._every(self._interval, self._sweep.run)
+            self._every(BEAT_S, lambda: self._sweep.beat(self._name)),
+            self._every(self._interval, self._sweep.run),
+            self._every(self._interval, lambda: self._mover.run()),
         )
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
@@ -124,8 +128,13 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
         try:
             pipeline = _pipeline(services, _parse_with(settings, pool))
             sweep = Sweep(maintenance, services.queue)
-            worker = Worker(pipeline, sweep, sweep_interval_s=min(settings.queue.sweep_interval_s, 5))
-            live.follow(lambda new: worker.use(_pipeline(new, _parse_with(new.settings, pool))), lambda: worker.in_hand)
+            worker = Worker(
+                pipeline, sweep, _mover(services, maintenance), sweep_interval_s=min(settings.queue.sweep_interval_s, 5)
+            )
+            live.follow(
+                lambda new: worker.use(_pipeline(new, _parse_with(new.settings, pool)), _mover(new, maintenance)),
+                lambda: worker.in_hand,
+            )
             house = asyncio.create_task(worker.keep_house())
             try:
                 yield worker
@@ -172,16 +181,24 @@ def _parsers(settings: Settings) -> list[tuple[PluginEntry, DocumentParser]]:
     return built
 
 
+def _mover(services: Services, maintenance: MaintenanceDatabase) -> Mover:
+    rules = rules_for(_rules(services.settings), services.embedding)
+    return Mover(maintenance, services.queue, services.indexes, str(rules))
+
+
+def _rules(settings: Settings) -> ChunkingRules:
+    ingestion = settings.ingestion
+    return ChunkingRules(ingestion.chunk_size, ingestion.chunk_overlap, ingestion.min_chunk_size)
+
+
 def _pipeline(services: Services, parse: Callable[[Path, str], Awaitable[ParsedDocument]]) -> IngestionPipeline:
-    ingestion = services.settings.ingestion
     return IngestionPipeline(
         database=services.database,
         blobs=services.blobs,
         leases=LeaseKeeper(services.database, owner=f"{socket.gethostname()}-{os.getpid()}"),
         parse=parse,
         embedding=services.embedding,
-        vectors=services.vectors,
+        indexes=services.indexes,
         lexical=services.lexical,
-        collection=services.settings.vector_db.collection,
-        rules=ChunkingRules(ingestion.chunk_size, ingestion.chunk_overlap, ingestion.min_chunk_size),
+        rules=_rules(services.settings),
     )

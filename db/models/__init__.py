@@ -13,6 +13,7 @@ from db.models.accounts import (
 from db.models.audit import AuditLog
 from db.models.chats import Chat, Feedback, Message
 from db.models.documents import Collection, Document, DocumentChunk, DocumentVersion, Grant, TermStatistic
+from db.models.indexes import IndexedVersion, SearchIndex
 from db.models.operations import OutboxEntry, SemanticCacheEntry, SettingsVersion, Task, WorkerBeat
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "Grant",
     "Group",
     "GroupMember",
+    "IndexedVersion",
     "Message",
     "Organization",
     "OutboxEntry",
+    "SearchIndex",
     "SemanticCacheEntry",
     "Session",
     "SettingsVersion",

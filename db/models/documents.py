@@ -99,6 +99,8 @@ class DocumentVersion(Tenant, Base):
     pages: Mapped[list[JsonValue]] = mapped_column(server_default=EMPTY_LIST, deferred=True)
     """``[{number, label, text}]`` as parsed; what citations' character spans count in."""
     embedding_model: Mapped[str | None]
+    chunking: Mapped[str | None]
+    """Rules by which it was cut; None for what was indexed before they were noted."""
     valid_from: Mapped[datetime | None]
     valid_to: Mapped[datetime | None]
     failure_code: Mapped[str | None]
@@ -107,11 +109,20 @@ class DocumentVersion(Tenant, Base):
 
 
 class DocumentChunk(Tenant, Base):
-    """A piece of a version; ``content`` is exactly these characters of its page."""
+    """A piece of a version; ``content`` is exactly these characters of its page.
+
+    One that was replaced, because a version is cut otherwise now, is marked deleted and still opens for its citations.
+    """
 
     __tablename__ = "document_chunks"
     __table_args__ = (
-        UniqueConstraint("version_id", "chunk_index"),
+        Index(
+            "uq_document_chunks_version_id_chunk_index",
+            "version_id",
+            "chunk_index",
+            unique=True,
+            postgresql_where=text("not is_deleted"),
+        ),
         Index("ix_document_chunks_tsv", "tsv", postgresql_using="gin"),
     )
 

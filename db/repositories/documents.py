@@ -185,10 +185,6 @@ class DocumentRepository:
             raise NotFoundError(f"There is no version {version_id} of that document.")
         return version
 
-    async def embedding_models(self) -> frozenset[str]:
-        """Models of all vectors that are searched, in any organisation."""
-        return frozenset(await self._session.scalar(select(func.embedding_models())) or ())
-
     async def is_blob_used(self, file_path: str) -> bool:
         """Whether any version of the organisation still has this file."""
         statement = select(DocumentVersion.id).where(DocumentVersion.file_path == file_path).limit(1)
@@ -217,6 +213,7 @@ class DocumentRepository:
             .join(Collection, Collection.id == Document.collection_id)
             .where(
                 DocumentChunk.id.in_(chunk_ids),
+                ~DocumentChunk.is_deleted,
                 Document.id.in_(readable),
                 Document.active_version_id == DocumentChunk.version_id,
             )

@@ -8,12 +8,17 @@ from core.events import NoticeEvent, NoticeKind, Stage, StageEvent
 from graph.context import GraphContext
 from graph.state import AnswerState
 
+LACKING = {
+    "vector_db": "The vector search is down; only words were searched, so something may be missing.",
+    "primary_vector_db": "The first vector store is down; the second answers, with the same documents.",
+}
+
 
 async def retrieve(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
     """Search what the principal may read.
 
-    Reads ``query``; writes ``candidates``, ``searched_documents``, ``term_idf`` and, when the vector store was down and
-    words alone were searched, ``degraded``.
+    Reads ``query``; writes ``candidates``, ``searched_documents``, ``term_idf`` and, when a vector store was down,
+    ``degraded``.
     """
     context = runtime.context
     await context.emit(StageEvent(stage=Stage.RETRIEVE))
@@ -29,7 +34,7 @@ async def retrieve(state: AnswerState, runtime: Runtime[GraphContext]) -> Answer
             NoticeEvent(
                 kind=NoticeKind.DEGRADED,
                 component=component,
-                text="The vector search is down; only words were searched, so something may be missing.",
+                text=LACKING.get(component, LACKING["vector_db"]),
             )
         )
     return {

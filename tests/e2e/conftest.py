@@ -143,7 +143,7 @@ async def _first_person(environ: dict[str, str]) -> None:
             name="alpha",
             email=EMAIL,
             password=PASSWORD,
-            role=Role.ADMIN,
+            role=Role.OPERATOR,
             max_users=5,
             max_documents=1000,
         )

@@ -46,3 +46,65 @@ async def test_documents_from_upload_to_deletion(
         await page.get_by_role("button", name="Delete …").click()
         await page.get_by_role("button", name="Delete for good").click()
         await expect(page.get_by_text("No documents yet.")).to_be_visible()
+
+
+async def test_settings_are_tried_saved_and_taken_back(
+    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
+) -> None:
+    site: Site = await start_site()
+    address = await start_admin(site)
+    async with site.window() as context:
+        page = await context.new_page()
+        await page.goto(address)
+        await _sign_in(page, PASSWORD)
+        await page.get_by_role("link", name="Settings").click()
+        await page.get_by_role("tab", name="Change").click()
+        await _choose(page, "retrieval.rerank_top_k")
+        value = page.get_by_label("New value")
+        await value.fill("many")
+        await page.get_by_role("button", name="Try").click()
+        await expect(page.get_by_text("Correct it and try again; nothing was saved.")).to_be_visible()
+        await value.fill("3")
+        await value.press("Tab")
+        await page.get_by_role("button", name="Try").click()
+        await expect(page.get_by_text("Plugins built anew: none.")).to_be_visible()
+        await page.get_by_label("Why").first.fill("fewer passages")
+        await page.get_by_label("Why").first.press("Tab")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("Saved as version 1.")).to_be_visible()
+        await page.get_by_role("tab", name="History").click()
+        await expect(page.get_by_text("→ 3")).to_be_visible()
+        await page.get_by_role("button", name="Put in force what the files say …").click()
+        await page.get_by_label("Why").last.fill("it was worse")
+        await page.get_by_label("Why").last.press("Tab")
+        await page.get_by_role("button", name="Put in force what the files say", exact=True).click()
+        await expect(page.get_by_text("it was worse")).to_be_visible()
+
+
+async def test_a_collection_becomes_confidential_and_models_are_named(
+    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
+) -> None:
+    site: Site = await start_site()
+    address = await start_admin(site)
+    async with site.window() as context:
+        page = await context.new_page()
+        await page.goto(address)
+        await _sign_in(page, PASSWORD)
+        await page.get_by_role("link", name="Models and data").click()
+        await _choose(page, "Confidential: local models only")
+        await expect(page.get_by_text("Saved.")).to_be_visible()
+        await page.get_by_label("One name or pattern a line").fill("gpt-5*\nllama3.1:8b")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("Saved.").last).to_be_visible()
+        await page.reload()
+        await _sign_in(page, PASSWORD)
+        await page.get_by_role("link", name="Models and data").click()
+        await expect(page.get_by_label("One name or pattern a line")).to_have_value("gpt-5*\nllama3.1:8b")
+        await expect(page.get_by_text("Confidential: local models only")).to_be_visible()
+
+
+async def _choose(page: Page, option: str) -> None:
+    box = page.get_by_role("combobox").first
+    await box.click()
+    await box.fill(option)
+    await page.get_by_role("option", name=option).first.click()

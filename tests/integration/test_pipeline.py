@@ -39,9 +39,8 @@ def pipeline(services: Services, parse: Parse, *, heartbeat_s: float = 5.0) -> I
         leases=LeaseKeeper(services.database, owner="test", heartbeat_s=heartbeat_s),
         parse=parse,
         embedding=services.embedding,
-        vectors=services.vectors,
+        indexes=services.indexes,
         lexical=services.lexical,
-        collection=services.settings.vector_db.collection,
         rules=ChunkingRules(200, 20, 10),
     )
 
@@ -284,7 +283,7 @@ async def test_tasks_that_break_are_logged_and_give_their_places_back(
     address = replace(application_address(loaded.settings), host=str(tmp_path))
     nowhere = Database(create_engine(address, pool_size=1))
     cut_off = pipeline(replace(department.services, database=nowhere), as_it_stands)
-    lost = Worker(cut_off, worker._sweep, sweep_interval_s=1)
+    lost = Worker(cut_off, worker._sweep, worker._mover, sweep_interval_s=1)
     try:
         with capture_logs() as logs:
             async with asyncio.timeout(30):

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from config.loader import load_settings
-from core.errors import ConfigurationError
 from core.types import VectorPayload
 from db.models import Document, DocumentChunk
 from plugins.embedding.onnx import OnnxEmbedding
 from plugins.interfaces import PluginContext
-from services.bootstrap import open_services
+from services.indexes import Index, Indexes
 from services.lexical import LexicalIndex
 from services.retrieval import HybridRetriever, SearchMode
 from services.worker import Worker
-from tests.fixtures.application import CLIENT, Department
+from tests.fixtures.application import Department
 from tests.fixtures.embeddings import NarrowEmbedding
 
 MANUAL = (
     b"# Safety\n\nThe relief valve of the boiler opens at 6 bar.\n\n# Vacation\n\nEverybody has 30 days off a year.\n"
 )
 TEXTS = {"manual.md": MANUAL, "cars.md": b"# Cars\n\nA company car may be driven by the family.\n"}
-
-
-async def test_vectors_of_another_model_stop_the_start_and_say_what_to_do(
-    department: Department, worker: Worker, environment: dict[str, str]
-) -> None:
-    receipt = await department.read(worker, "manual.md", MANUAL)
-    changed = load_settings(environ=environment | {"FOUNDRY__plugins__embedding__onnx__config__precision": "fp32"})
-    with pytest.raises(ConfigurationError, match=r"all-MiniLM-L6-v2/fp32, but .* with all-MiniLM-L6-v2/int8") as caught:
-        async with open_services(changed):
-            pass
-    assert "back to all-MiniLM-L6-v2/int8" in str(caught.value.next_step)
-
-    await department.services.documents.delete(department.principal, receipt.document_id, client=CLIENT)
-    async with open_services(changed) as services:
-        assert services.embedding.model_name == "all-MiniLM-L6-v2/fp32"
 
 
 async def retriever(department: Department, embedding: OnnxEmbedding, name: str) -> HybridRetriever:
@@ -58,10 +42,8 @@ async def retriever(department: Department, embedding: OnnxEmbedding, name: str)
     )
     return HybridRetriever(
         database=services.database,
-        embedding=embedding,
-        vectors=services.vectors,
+        indexes=Indexes(Index(uuid4(), "pgvector", name, embedding.model_name, services.vectors, embedding)),
         lexical=LexicalIndex(services.database),
-        collection=name,
         dense_weight=0.7,
     )
 

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue
 
 from chat_app.gateway.dependencies import App, Caller, Client, ClosedRoute
 from chat_app.gateway.routers.v1.auth import Body
+from services.indexes import IndexView
 from services.settings_versions import MAX_REASON, Preview, Setting, Version
 
 router = APIRouter(route_class=ClosedRoute, prefix="/api/v1/settings", tags=["settings"])
@@ -55,6 +56,12 @@ async def save(body: Save, services: App, principal: Caller, client: Client) -> 
     return await services.saved_settings.save(
         principal, body.changes, reason=body.reason, expected=body.expected, client=client
     )
+
+
+@router.get("/indexes")
+async def indexes(services: App, principal: Caller) -> tuple[IndexView, ...]:
+    """The indexes that answer and how far each is: after another model or store was chosen, documents move."""
+    return await services.index_progress.list(principal)
 
 
 @router.post("/versions/{number}/restore")

@@ -1,0 +1,97 @@
+"""What is kept of the chunks of a version, beside their vectors?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from uuid import UUID, uuid5
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.types import ChunkDraft
+from db.models import DocumentChunk
+from db.repositories.lexical import LexicalRepository
+from services.lexical import chunks_per_term, count_terms
+
+BATCH = 64
+
+
+def chunk_ids(version_id: UUID, drafts: Sequence[ChunkDraft]) -> list[UUID]:
+    """By version and place in it: the same passage has the same id however the rest is cut."""
+    seen: Counter[tuple[int, int, int]] = Counter()
+    ids = []
+    for draft in drafts:
+        place = (draft.page, draft.char_start, draft.char_end)
+        ids.append(uuid5(version_id, f"{place[0]}:{place[1]}:{place[2]}:{seen[place]}"))
+        seen[place] += 1
+    return ids
+
+
+async def count_out(session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID) -> None:
+    """Take the chunks of a version out of the statistics; the same text always gives the same terms."""
+    rows = await session.execute(
+        select(DocumentChunk.context, DocumentChunk.content, DocumentChunk.language).where(
+            DocumentChunk.version_id == version_id, ~DocumentChunk.is_deleted
+        )
+    )
+    counted = [
+        count_terms(f"{row.context}\n{row.content}" if row.context else row.content, row.language) for row in rows
+    ]
+    if counted:
+        await lexical.add(
+            organization_id,
+            chunks_per_term(counted),
+            chunks=len(counted),
+            terms=sum(chunk.length for chunk in counted),
+            sign=-1,
+        )
+
+
+async def replace_chunks(
+    session: AsyncSession,
+    organization_id: UUID,
+    version: tuple[UUID, UUID],
+    drafts: Sequence[ChunkDraft],
+    ids: Sequence[UUID],
+    labels: Mapping[int, str],
+) -> Sequence[UUID]:
+    """Write the chunks of a version; those that are no more are only marked, because answers cite them.
+
+    Args:
+        version: Ids of the document and of the version.
+        labels: Names of pages by their number.
+
+    Returns:
+        Ids of the chunks that are no more.
+    """
+    document_id, version_id = version
+    mine = DocumentChunk.version_id == version_id
+    await session.execute(delete(DocumentChunk).where(mine, DocumentChunk.id.in_(ids)))
+    replaced = await session.scalars(
+        update(DocumentChunk).where(mine, ~DocumentChunk.is_deleted).values(is_deleted=True).returning(DocumentChunk.id)
+    )
+    stale = replaced.all()
+    rows = [
+        {
+            "id": chunk_id,
+            "organization_id": organization_id,
+            "document_id": document_id,
+            "version_id": version_id,
+            "chunk_index": draft.index,
+            "content": draft.content,
+            "context": draft.context,
+            "token_count": draft.token_count,
+            "page": draft.page,
+            "page_label": labels.get(draft.page, ""),
+            "char_start": draft.char_start,
+            "char_end": draft.char_end,
+            "heading_path": list(draft.heading_path),
+            "language": draft.language,
+            "tsv": func.to_tsvector("simple", draft.content),
+        }
+        for chunk_id, draft in zip(ids, drafts, strict=True)
+    ]
+    for start in range(0, len(rows), BATCH):
+        await session.execute(insert(DocumentChunk).values(rows[start : start + BATCH]))
+    return sorted(stale)
