@@ -51,6 +51,7 @@ from services.job_queue import JobQueue, connect
 from services.lexical import LexicalIndex
 from services.limits import LimitService
 from services.operations import OperationsService
+from services.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
 from services.retrieval import HybridRetriever
 from services.routing import Models, open_models
 from services.saved_settings import saved
@@ -259,8 +260,10 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
         search=SearchService(retriever, max_limit=settings.retrieval.max_k),
         operations=OperationsService(database, ground.redis, plugins, models.router, lambda: ground.refusal.reason),
         data_policy=policies,
-        saved_settings=SettingsService(database, ground.redis),
-        index_progress=IndexService(database, indexes),
+        saved_settings=SettingsService(
+            database, ground.redis, chunk_window=embedding.max_tokens - CONTEXT_RESERVE_TOKENS
+        ),
+        index_progress=IndexService(database, indexes, str(rules_for(settings, embedding))),
         limits=LimitService(
             limiter, settings.rate_limiting, stand_in=MemoryRateLimiter(MemoryRateLimiter.Options(), ground.context)
         ),

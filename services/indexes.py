@@ -82,7 +82,7 @@ class IndexView:
     """How far an index is, over the whole installation.
 
     Attributes:
-        documents: Whose answering version lies in it.
+        documents: Whose answering version lies in it; of those that are written, cut by the rules of today.
         total: Documents that answer.
         seconds_left: Until all documents are in it, at the pace of the last minutes; None when nothing moves.
     """
@@ -269,9 +269,11 @@ def _running(plugins: PluginManager, row: SearchIndex, current: EmbeddingProvide
 class IndexService:
     """Tells how far the indexes are."""
 
-    def __init__(self, database: Database, indexes: Indexes) -> None:
+    def __init__(self, database: Database, indexes: Indexes, chunking: str) -> None:
+        """``chunking`` are the rules by which documents are cut now."""
         self._database = database
         self._indexes = indexes
+        self._chunking = chunking
 
     async def list(self, principal: Principal) -> tuple[IndexView, ...]:
         """Every index that answers, the preferred first; for administrators."""
@@ -279,7 +281,7 @@ class IndexService:
         indexes = self._indexes
         async with self._database.transaction(principal.organization_id) as session:
             repository = IndexRepository(session)
-            documents, total = await repository.progress()
+            documents, total = await repository.progress(self._chunking)
             retired = {row.id for row in await repository.all() if row.retired_at is not None}
             moved = await repository.moved_since(datetime.now(UTC) - PACE_OVER)
         pace = moved / PACE_OVER.total_seconds()
@@ -292,7 +294,8 @@ class IndexService:
                 role = IndexRole.PRIMARY
             elif indexes.fallback is not None and index.id == indexes.fallback.id:
                 role = IndexRole.FALLBACK
-            inside = documents.get(index.id, 0)
+            inside, as_wanted = documents.get(index.id, (0, 0))
+            inside = inside if role is IndexRole.FORMER else as_wanted
             left = 0.0 if inside >= total else (total - inside) / pace if pace else None
             views.append(
                 IndexView(

@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from config.models import Settings
 from core.errors import DocumentError, KnowledgeFoundryError
 from core.text import language
 from core.types import ChunkDraft, ParsedDocument, Vector, VectorPayload
@@ -69,8 +70,10 @@ class ChunkingRules:
         return f"{self.chunk_size}/{self.overlap}/{self.min_tokens}"
 
 
-def rules_for(rules: ChunkingRules, embedding: EmbeddingProvider) -> ChunkingRules:
-    """The rules as they apply to an embedding model."""
+def rules_for(settings: Settings, embedding: EmbeddingProvider) -> ChunkingRules:
+    """The rules of the settings as they apply to an embedding model."""
+    cut = settings.ingestion
+    rules = ChunkingRules(cut.chunk_size, cut.chunk_overlap, cut.min_chunk_size)
     return rules.within(embedding.max_tokens - CONTEXT_RESERVE_TOKENS)
 
 
@@ -118,7 +121,7 @@ class IngestionPipeline:
         self._embedding = embedding
         self._indexes = indexes
         self._lexical = lexical
-        self._rules = rules_for(rules, embedding)
+        self._rules = rules
         self._told: dict[UUID, float] = {}
 
     async def run(self, organization_id: UUID, task_id: UUID) -> None:

@@ -83,9 +83,11 @@ class Setting:
 class SettingsService:
     """Shows, tries, saves and takes back."""
 
-    def __init__(self, database: Database, redis: Redis) -> None:
+    def __init__(self, database: Database, redis: Redis, *, chunk_window: int) -> None:
+        """``chunk_window`` is how many tokens of a chunk the embedding model reads: longer ones are never cut."""
         self._database = database
         self._redis = redis
+        self._chunk_window = chunk_window
 
     async def show(self, principal: Principal) -> tuple[Setting, ...]:
         """Every setting with value, origin and what locks it; secrets are masked."""
@@ -213,8 +215,14 @@ class SettingsService:
         # What holds keys now and was empty before is named by its keys alone.
         changes = tuple(c for c in changes if not any(other.key.startswith(f"{c.key}.") for other in changes))
         rebuilt = tuple(_rebuilt(before.settings, after.settings))
-        moved = any(name.startswith("embedding/") for name in rebuilt) or _placed(before) != _placed(after)
+        moved = any(name.startswith("embedding/") for name in rebuilt) or self._placed(before) != self._placed(after)
         return Preview(changes, rebuilt, await self._documents(principal) if moved else 0)
+
+    def _placed(self, loaded: LoadedSettings) -> tuple[object, ...]:
+        """Where vectors are kept and how documents are cut."""
+        settings, cut = loaded.settings, loaded.settings.ingestion
+        size = min(cut.chunk_size, self._chunk_window)
+        return settings.vector_db.provider, size, cut.chunk_overlap, cut.min_chunk_size
 
     async def _documents(self, principal: Principal) -> int:
         async with self._database.transaction(principal.organization_id) as session:
@@ -276,13 +284,6 @@ def _rebuilt(before: Settings, after: Settings) -> Iterator[str]:
             one, other = old.get(name), new.get(name)
             if _running(one) != _running(other):
                 yield f"{kind}/{name}"
-
-
-def _placed(loaded: LoadedSettings) -> tuple[object, ...]:
-    """Where vectors are kept and how documents are cut."""
-    settings = loaded.settings
-    cut = settings.ingestion
-    return settings.vector_db.provider, cut.chunk_size, cut.chunk_overlap, cut.min_chunk_size
 
 
 def _running(entry: PluginEntry | None) -> tuple[str, dict[str, Any]] | None:

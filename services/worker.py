@@ -30,7 +30,7 @@ from services.bootstrap import Services
 from services.leases import LeaseKeeper
 from services.live import open_live
 from services.moving import Mover
-from services.pipeline import ChunkingRules, IngestionPipeline, rules_for
+from services.pipeline import IngestionPipeline, rules_for
 from services.sweep import Sweep
 
 log = structlog.get_logger(__name__)
@@ -182,13 +182,7 @@ def _parsers(settings: Settings) -> list[tuple[PluginEntry, DocumentParser]]:
 
 
 def _mover(services: Services, maintenance: MaintenanceDatabase) -> Mover:
-    rules = rules_for(_rules(services.settings), services.embedding)
-    return Mover(maintenance, services.queue, services.indexes, str(rules))
-
-
-def _rules(settings: Settings) -> ChunkingRules:
-    ingestion = settings.ingestion
-    return ChunkingRules(ingestion.chunk_size, ingestion.chunk_overlap, ingestion.min_chunk_size)
+    return Mover(maintenance, services.queue, services.indexes, str(rules_for(services.settings, services.embedding)))
 
 
 def _pipeline(services: Services, parse: Callable[[Path, str], Awaitable[ParsedDocument]]) -> IngestionPipeline:
@@ -200,5 +194,5 @@ def _pipeline(services: Services, parse: Callable[[Path, str], Awaitable[ParsedD
         embedding=services.embedding,
         indexes=services.indexes,
         lexical=services.lexical,
-        rules=_rules(services.settings),
+        rules=rules_for(services.settings, services.embedding),
     )

@@ -38,10 +38,12 @@ class IndexRepository:
         await self._session.flush()
         return row
 
-    async def progress(self) -> tuple[dict[UUID, int], int]:
-        """Over all organisations: documents whose active version lies in each index, and how many there are."""
-        rows = (await self._session.execute(select(text("index_id, documents FROM index_progress()")))).all()
-        return {row[0]: row[1] for row in rows if row[0] is not None}, sum(row[1] for row in rows if row[0] is None)
+    async def progress(self, chunking: str) -> tuple[dict[UUID, tuple[int, int]], int]:
+        """Over all organisations: documents in each index, and of them cut by these rules; documents in all."""
+        columns = text("index_id, documents, as_wanted FROM index_progress(:chunking)")
+        rows = (await self._session.execute(select(columns), {"chunking": chunking})).all()
+        inside = {row[0]: (row[1], row[2]) for row in rows if row[0] is not None}
+        return inside, sum(row[1] for row in rows if row[0] is None)
 
     async def moved_since(self, moment: datetime) -> int:
         """How many documents were moved to another index since then."""

@@ -60,7 +60,7 @@ async def test_settings_are_tried_saved_and_taken_back(
         await page.get_by_role("link", name="Settings").click()
         await page.get_by_role("tab", name="Change").click()
         await _choose(page, "retrieval.rerank_top_k")
-        value = page.get_by_label("New value")
+        value = page.get_by_role("textbox", name="New value")
         await value.fill("many")
         await page.get_by_role("button", name="Try").click()
         await expect(page.get_by_text("Correct it and try again; nothing was saved.")).to_be_visible()

@@ -212,7 +212,9 @@ async def test_other_chunks_replace_the_old_and_citations_of_old_answers_still_o
         lambda services: services.settings.ingestion.chunk_size == 64,
         ingestion={"chunk_size": 64, "chunk_overlap": 0, "min_chunk_size": 1},
     )
+    assert [view.documents for view in await stack.services.index_progress.list(stack.principal)] == [0]
     assert await stack.work_off() == 3
+    assert [view.documents for view in await stack.services.index_progress.list(stack.principal)] == [3]
     async with stack.services.database.transaction(organization) as session:
         rules = set(await session.scalars(select(DocumentVersion.chunking)))
         now = await session.scalar(select(func.count(DocumentChunk.id)).where(~DocumentChunk.is_deleted))

@@ -21,13 +21,15 @@ NOBODY = "'00000000-0000-0000-0000-000000000000'::uuid"
 INDEXES, MEMBERS = "search_indexes", "indexed_versions"
 
 PROGRESS = """
-    CREATE FUNCTION public.index_progress()
-    RETURNS TABLE (index_id uuid, documents bigint, organizations bigint)
-    AS $$ SELECT m.index_id, count(*), count(DISTINCT d.organization_id) FROM public.documents d
-          JOIN public.indexed_versions m ON m.version_id = d.active_version_id
+    CREATE FUNCTION public.index_progress(wanted text)
+    RETURNS TABLE (index_id uuid, documents bigint, as_wanted bigint)
+    AS $$ SELECT m.index_id, count(*), count(*) FILTER (WHERE coalesce(v.chunking, wanted) = wanted)
+          FROM public.documents d
+          JOIN public.document_versions v ON v.id = d.active_version_id
+          JOIN public.indexed_versions m ON m.version_id = v.id
           WHERE NOT d.is_deleted GROUP BY m.index_id
           UNION ALL
-          SELECT NULL, count(*), count(DISTINCT d.organization_id) FROM public.documents d
+          SELECT NULL, count(*), 0 FROM public.documents d
           WHERE NOT d.is_deleted AND d.active_version_id IS NOT NULL $$
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
 """
@@ -52,7 +54,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("not is_deleted"),
     )
     _adopt()
-    for signature, body in (("index_progress()", PROGRESS), ("documents_moved_since(timestamptz)", PACE)):
+    for signature, body in (("index_progress(text)", PROGRESS), ("documents_moved_since(timestamptz)", PACE)):
         op.execute(body)
         op.execute(f"REVOKE ALL ON FUNCTION public.{signature} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION public.{signature} TO {APP}")
@@ -135,7 +137,7 @@ def _adopt() -> None:
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION public.documents_moved_since(timestamptz)")
-    op.execute("DROP FUNCTION public.index_progress()")
+    op.execute("DROP FUNCTION public.index_progress(text)")
     op.drop_index("uq_document_chunks_version_id_chunk_index", "document_chunks")
     op.execute(f"SET LOCAL ROLE {MAINTENANCE}")
     op.execute("DELETE FROM document_chunks WHERE is_deleted")
