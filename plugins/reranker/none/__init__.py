@@ -35,4 +35,4 @@ class NoReranker:
 
     async def rerank(self, query: str, chunks: Sequence[Candidate], top_k: int) -> list[Candidate]:
         del query
-        return list(chunks[:top_k])
+        return list(chunks[: max(top_k, 0)])

@@ -283,6 +283,13 @@ def test_manifest_that_is_wrong_says_so(tmp_path: Path, content: str) -> None:
         ("embedding", "plugins.foreign:Thing", {"host": "vectors.example:1"}, [("it", "vectors.example")]),
         ("llm", "plugins.foreign:Thing", {}, [("it", "an address unknown to us")]),
         ("reranker", "plugins.reranker.none:NoReranker", {}, []),
+        ("reranker", "plugins.reranker.cross_encoder:CrossEncoderReranker", {"model": "folder"}, []),
+        (
+            "reranker",
+            "plugins.reranker.http:HttpReranker",
+            {"url": "https://rerank.example/"},
+            [("it", "rerank.example")],
+        ),
         ("llm", "plugins.llm.ollama:OllamaProvider", {}, []),
         ("llm", "plugins.llm.ollama:OllamaProvider", {"base_url": "http://gpu.corp:11434"}, [("it", "gpu.corp")]),
         (
