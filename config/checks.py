@@ -87,8 +87,10 @@ def _models(settings: Settings, wrong: Wrong) -> Iterator[Mistake]:
             if entry.routing is None:
                 continue
             key = f"plugins.{kind}.{entry.name}.routing"
+            if kind == "reranker" and entry.routing.model_fields_set <= {"local"}:
+                continue
             if kind != "llm":
-                yield wrong(key, "routing", "nothing: only models are routed")
+                yield wrong(key, "routing", "nothing: only models are routed; a reranker may have routing.local")
             unknown = sorted(set(entry.routing.fallback_for) - names)
             if kind == "llm" and unknown:
                 yield wrong(

@@ -35,7 +35,7 @@ class PluginEntry(Section):
     )
     # Options may hold keys, so they never show up in a repr.
     config: Mapping[str, Any] = Field(default_factory=dict, repr=False, description="Options of the plugin.")
-    routing: Routing | None = Field(None, description="For models: when it is used.")
+    routing: Routing | None = Field(None, description="For models: when it is used. For rerankers: `local` alone.")
 
 
 class VectorDatabases(Section):
@@ -55,7 +55,7 @@ class PluginSettings(Section):
     vector_db: Entries = Field((), description="Vector stores; only primary and fallback are built.")
     embedding: Entries = Field((), description="Embedding models.")
     parser: Entries = Field((), description="Document parsers.")
-    reranker: Entries = Field((), description="Rerankers.")
+    reranker: Entries = Field((), description="Rerankers; the first that runs ranks.")
     auth: Entries = Field((), description="Ways to sign in.")
     rate_limiter: Entries = Field((), description="Rate limiters.")
     cache: Entries = Field((), description="Caches.")

@@ -106,7 +106,7 @@ class RetrievalSettings(Section):
     default_k: int = Field(10, ge=1, description="Results of a search that names no number.")
     max_k: int = Field(50, ge=1, le=1000, description="Most results a search may ask for.")
     candidate_k: int = Field(50, ge=1, le=1000, description="Hits taken from each side before they are fused.")
-    reranking_enabled: bool = Field(False, description="Let the reranker reorder candidates.")
+    reranking_enabled: bool = Field(False, description="Let the first reranker that runs reorder what was found.")
     rerank_top_k: int = Field(6, ge=1, le=50, description="Pieces of evidence shown to the model.")
     hybrid_search_weight: Share = Field(0.7, description="Weight of meaning; words have the rest.")
     fusion: Literal["convex", "rrf"] = Field("convex", description="Weighted scores, or reciprocal ranks.")

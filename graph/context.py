@@ -71,6 +71,7 @@ class GraphContext:
     """A snapshot for one question: swapped plugins never change under a running answer.
 
     Attributes:
+        reranker_local: Whether confidential passages may reach the reranker.
         extractive: Whether ``llm`` quotes evidence instead of asking a model.
         fallback: Answers when ``llm`` cannot; None when ``llm`` is the fallback itself.
         allowed_models: Globs of the models the organisation allows; empty means all.
@@ -82,6 +83,7 @@ class GraphContext:
     reranker: Reranker
     llm: RoutedModel
     embedding: EmbeddingProvider
+    reranker_local: bool = False
     extractive: bool = False
     fallback: RoutedModel | None = None
     settings: AnswerSettings = AnswerSettings()

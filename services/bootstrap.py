@@ -52,6 +52,7 @@ from services.lexical import LexicalIndex
 from services.limits import LimitService
 from services.operations import OperationsService
 from services.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
+from services.reranking import Reranking, open_reranking
 from services.retrieval import HybridRetriever
 from services.routing import Models, open_models
 from services.saved_settings import saved
@@ -229,7 +230,8 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
     sessions, logins = _auth(plugins)
     accounts = AccountService(database, sessions, password_rules=rules)
     models, policies = open_models(settings, plugins, ground.redis), DataPolicyService(database)
-    template = _graph_context(settings, plugins, models, retriever, embedding)
+    reranking = open_reranking(settings, plugins, ground.context)
+    template = _graph_context(settings, models, reranking, retriever, embedding)
     ground.answering.use(_snapshots(template, policies))
     return Services(
         settings=settings,
@@ -294,15 +296,16 @@ def _auth(plugins: PluginManager) -> tuple[AuthProvider, dict[str, FederatedLogi
 
 def _graph_context(
     settings: Settings,
-    plugins: PluginManager,
     models: Models,
+    reranking: Reranking,
     retriever: HybridRetriever,
     embedding: EmbeddingProvider,
 ) -> GraphContext:
     return GraphContext(
         principal=NOBODY,
         retriever=retriever,
-        reranker=plugins.get("reranker", _first(plugins, "reranker")),
+        reranker=reranking.reranker,
+        reranker_local=reranking.local,
         llm=models.router,
         embedding=embedding,
         extractive=models.extractive,

@@ -17,16 +17,25 @@ async def rerank(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerSt
     """Keep the few candidates worth showing to the model.
 
     Reads ``query`` and ``candidates``; writes ``evidence`` (at most ``rerank_top_k``, best first) and, when the
-    reranker is down, ``degraded``: retrieval order is kept and the run is marked.
+    reranker is down or may not see confidential passages, ``degraded``: retrieval order is kept and the run is marked.
     """
     context, candidates = runtime.context, state["candidates"]
     await context.emit(StageEvent(stage=Stage.RERANK))
     top_k = context.settings.rerank_top_k
+    if context.clearance(candidates).local_only and not context.reranker_local:
+        log.info("rerank_skipped", reason="confidential", candidates=len(candidates))
+        return await _in_search_order(state, context, "The reranker may not see confidential passages")
     try:
         return {"evidence": await context.reranker.rerank(state["query"], candidates, top_k)}
     except ProviderError as error:
         log.warning("rerank_skipped", reason=error.code, candidates=len(candidates))
-        await context.emit(
-            NoticeEvent(kind=NoticeKind.DEGRADED, component="reranker", text="Passages are in search order.")
-        )
-        return {"evidence": candidates[:top_k], "degraded": [*state.get("degraded", []), "reranker"]}
+        return await _in_search_order(state, context, "The reranker is down")
+
+
+async def _in_search_order(state: AnswerState, context: GraphContext, why: str) -> AnswerState:
+    text = f"{why}; passages are in search order."
+    await context.emit(NoticeEvent(kind=NoticeKind.DEGRADED, component="reranker", text=text))
+    return {
+        "evidence": state["candidates"][: context.settings.rerank_top_k],
+        "degraded": [*state.get("degraded", []), "reranker"],
+    }

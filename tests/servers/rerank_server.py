@@ -2,7 +2,7 @@
 
 One that speaks ``POST /rerank`` and ``GET /health`` of Text Embeddings Inference 1.8, and ``POST /v2/rerank`` and
 ``GET /v1/models`` of Cohere's API v2 (``POST /v1/rerank`` as Jina has it). The score is the share of the question's
-words that a passage has.
+words that a passage has, or of those in ``words`` where they are given.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class RerankServer:
 
     def __init__(self) -> None:
         self.fault = Fault.NONE
+        self.words = ""
         self.bodies: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.headers: dict[str, str] = {}
@@ -150,7 +151,8 @@ class RerankServer:
         return {"id": "1", "results": ranks, "meta": {"api_version": {"version": "2"}}}, 200
 
     def _ranks(self, query: str, texts: list[str], top_n: int, name: str) -> list[dict[str, Any]]:
-        scored = sorted(((_overlap(query, text), place) for place, text in enumerate(texts)), key=lambda item: -item[0])
+        overlaps = [(_overlap(self.words or query, text), place) for place, text in enumerate(texts)]
+        scored = sorted(overlaps, key=lambda item: -item[0])
         ranks: list[dict[str, Any]] = [{"index": place, name: score} for score, place in scored[:top_n]]
         match self.fault:
             case Fault.TWICE:

@@ -70,6 +70,7 @@ def test_all_mistakes_are_told_at_once(load: Load) -> None:
         ),
         ("plugins: {vector_databases: {fallback: chroma}}", ("vector_databases.fallback", "pgvector")),
         ("plugins: {cache: [{name: memory, routing: {priority: 1}}]}", ("only models are routed",)),
+        ("plugins: {reranker: [{name: none, routing: {local: true, priority: 1}}]}", ("only models are routed",)),
         ("plugins: {llm: [{name: openai, routing: {fallback_for: [gone]}}]}", ("fallback_for", "extractive")),
         ("auth: {jwt_secret_key: short}", ("auth.jwt_secret_key", "found:   5 characters", "at least 32")),
     ],

@@ -34,7 +34,7 @@ from plugins.breaker import BreakerPolicy, Breakers
 from plugins.embedding.onnx import OnnxEmbedding
 from plugins.interfaces import CompletionStream, EmbeddingProvider, LLMProvider, PluginContext, Reranker, RoutedModel
 from plugins.llm.extractive import ExtractiveProvider
-from plugins.reranker.none import NoReranker
+from plugins.reranker.none import NoReranker, NoRerankerOptions
 from plugins.router import Route, Router, RoutingPolicy
 
 PRINCIPAL = Principal(uuid4(), uuid4(), Role.VIEWER, "reader@alpha.example")
@@ -205,6 +205,18 @@ class BrokenReranker(NoReranker):
         raise ProviderUnavailableError("The reranker is down.")
 
 
+class BackwardsReranker(NoReranker):
+    """Finds the last passage best; ``asked`` keeps what it was asked."""
+
+    def __init__(self, options: NoRerankerOptions, context: PluginContext) -> None:
+        super().__init__(options, context)
+        self.asked: list[str] = []
+
+    async def rerank(self, query: str, chunks: Sequence[Candidate], top_k: int) -> list[Candidate]:
+        self.asked.append(query)
+        return list(chunks)[::-1][:top_k]
+
+
 @dataclass(slots=True)
 class Answered:
     """What came of a question."""
@@ -237,6 +249,7 @@ class Desk:
         llm: LLMProvider | RoutedModel | None = None,
         fallback: LLMProvider | None = None,
         reranker: Reranker | None = None,
+        reranker_local: bool = False,
         chunks: Sequence[Chunk] = HANDBOOK,
         down: tuple[str, ...] = (),
         history: tuple[Message, ...] = (),
@@ -259,6 +272,7 @@ class Desk:
             principal=PRINCIPAL,
             retriever=retriever,
             reranker=reranker or NoReranker(NoReranker.Options(), self.plugins),
+            reranker_local=reranker is None or reranker_local,
             llm=routed("scripted", llm, local=local) if llm else routed("extractive", self.extractive()),
             embedding=self.embedding,
             extractive=llm is None,

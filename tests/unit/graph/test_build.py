@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.errors import ProviderError, ProviderRateLimitError, ProviderUnavailableError
@@ -22,7 +24,7 @@ from core.events import (
 )
 from graph.citations import cited_numbers
 from graph.context import AnswerSettings
-from tests.unit.graph.conftest import HANDBOOK, Answered, BrokenReranker, Desk, ScriptedModel
+from tests.unit.graph.conftest import HANDBOOK, Answered, BackwardsReranker, BrokenReranker, Desk, ScriptedModel
 
 QUESTION = "How many days of vacation does every employee have per year?"
 UNRELATED = "What is the boiling point of tungsten hexafluoride?"
@@ -229,6 +231,20 @@ async def test_without_its_reranker_search_order_stands_and_the_reader_is_told(d
     assert answered.state["degraded"] == ["reranker"]
     assert (NoticeKind.DEGRADED, "reranker") in notices(answered)
     assert "30 days" in answered.state["answer"]
+
+
+@pytest.mark.parametrize("local", [False, True])
+async def test_confidential_passages_and_what_follows_reach_local_rerankers_only(desk: Desk, local: bool) -> None:
+    confidential = [replace(chunk, confidential=True) for chunk in HANDBOOK]
+    for chunks, history in ((confidential, False), (HANDBOOK, True)):
+        reranker = BackwardsReranker(BackwardsReranker.Options(), desk.plugins)
+        answered = await desk.ask(
+            QUESTION, chunks=chunks, reranker=reranker, reranker_local=local, confidential_history=history
+        )
+        found = answered.state["candidates"]
+        assert reranker.asked == ([QUESTION] if local else [])
+        assert answered.state["evidence"] == (found[::-1][:6] if local else found[:6])
+        assert ((NoticeKind.DEGRADED, "reranker") in notices(answered)) is not local
 
 
 async def test_everything_that_was_down_is_named(desk: Desk) -> None:
