@@ -123,10 +123,13 @@ class Live:
         return manager
 
     async def _retire(self, old: PluginManager, new: PluginManager, busy: frozenset[asyncio.Task[None]]) -> None:
-        if busy:
-            await asyncio.wait(busy)
-        await asyncio.sleep(self._grace_s)
-        await old.close(keep=new)
+        try:
+            if busy:
+                await asyncio.wait(busy)
+            await asyncio.sleep(self._grace_s)
+        finally:
+            # Also when the process ends before: what was replaced holds connections.
+            await old.close(keep=new)
 
     async def close(self) -> None:
         """Finish what is retiring, then close the plugins in force."""

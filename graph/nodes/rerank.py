@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 from langgraph.runtime import Runtime
 
@@ -11,6 +13,9 @@ from graph.context import GraphContext
 from graph.state import AnswerState
 
 log = structlog.get_logger(__name__)
+
+PATIENCE_S = 30.0
+"""For any reranker, whatever its own limits are: an answer in search order beats none."""
 
 
 async def rerank(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
@@ -26,7 +31,11 @@ async def rerank(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerSt
         log.info("rerank_skipped", reason="confidential", candidates=len(candidates))
         return await _in_search_order(state, context, "The reranker may not see confidential passages")
     try:
-        return {"evidence": await context.reranker.rerank(state["query"], candidates, top_k)}
+        async with asyncio.timeout(PATIENCE_S):
+            return {"evidence": await context.reranker.rerank(state["query"], candidates, top_k)}
+    except TimeoutError:
+        log.warning("rerank_skipped", reason="timeout", candidates=len(candidates))
+        return await _in_search_order(state, context, "The reranker does not answer")
     except ProviderError as error:
         log.warning("rerank_skipped", reason=error.code, candidates=len(candidates))
         return await _in_search_order(state, context, "The reranker is down")

@@ -93,13 +93,15 @@ async def test_a_collection_becomes_confidential_and_models_are_named(
         await page.get_by_role("link", name="Models and data").click()
         await _choose(page, "Confidential: local models only")
         await expect(page.get_by_text("Saved.")).to_be_visible()
-        await page.get_by_label("One name or pattern a line").fill("gpt-5*\nllama3.1:8b")
+        await page.get_by_role("textbox", name="One name or pattern a line").fill("gpt-5*\nllama3.1:8b")
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_text("Saved.").last).to_be_visible()
         await page.reload()
         await _sign_in(page, PASSWORD)
         await page.get_by_role("link", name="Models and data").click()
-        await expect(page.get_by_label("One name or pattern a line")).to_have_value("gpt-5*\nllama3.1:8b")
+        await expect(page.get_by_role("textbox", name="One name or pattern a line")).to_have_value(
+            "gpt-5*\nllama3.1:8b"
+        )
         await expect(page.get_by_text("Confidential: local models only")).to_be_visible()
 
 

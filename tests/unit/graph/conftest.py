@@ -205,6 +205,14 @@ class BrokenReranker(NoReranker):
         raise ProviderUnavailableError("The reranker is down.")
 
 
+class SilentReranker(NoReranker):
+    """A reranker that never answers."""
+
+    async def rerank(self, query: str, chunks: Sequence[Candidate], top_k: int) -> list[Candidate]:
+        await asyncio.Event().wait()
+        return []
+
+
 class BackwardsReranker(NoReranker):
     """Finds the last passage best; ``asked`` keeps what it was asked."""
 

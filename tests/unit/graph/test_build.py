@@ -24,7 +24,16 @@ from core.events import (
 )
 from graph.citations import cited_numbers
 from graph.context import AnswerSettings
-from tests.unit.graph.conftest import HANDBOOK, Answered, BackwardsReranker, BrokenReranker, Desk, ScriptedModel
+from plugins.reranker.none import NoReranker
+from tests.unit.graph.conftest import (
+    HANDBOOK,
+    Answered,
+    BackwardsReranker,
+    BrokenReranker,
+    Desk,
+    ScriptedModel,
+    SilentReranker,
+)
 
 QUESTION = "How many days of vacation does every employee have per year?"
 UNRELATED = "What is the boiling point of tungsten hexafluoride?"
@@ -223,9 +232,13 @@ async def test_a_mistake_in_a_plugin_is_replaced_by_quotes(desk: Desk) -> None:
     assert "30 days" in answered.state["answer"]
 
 
-async def test_without_its_reranker_search_order_stands_and_the_reader_is_told(desk: Desk) -> None:
+@pytest.mark.parametrize("kind", [BrokenReranker, SilentReranker])
+async def test_without_its_reranker_search_order_stands_and_the_reader_is_told(
+    desk: Desk, kind: type[NoReranker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.nodes.rerank.PATIENCE_S", 0.05)
     settings = AnswerSettings(rerank_top_k=2)
-    reranker = BrokenReranker(BrokenReranker.Options(), desk.plugins)
+    reranker = kind(kind.Options(), desk.plugins)
     answered = await desk.ask(QUESTION, reranker=reranker, settings=settings)
     assert answered.state["evidence"] == answered.state["candidates"][:2]
     assert answered.state["degraded"] == ["reranker"]
