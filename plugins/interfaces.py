@@ -505,10 +505,22 @@ class NotificationProvider(Plugin, Protocol):
     async def send(
         self, recipient: str, subject: str, message: str, metadata: Mapping[str, JsonValue] | None = None
     ) -> None:
-        """Send one message."""
+        """Send one message.
+
+        Args:
+            recipient: In the service's own terms, such as a mail address.
+            metadata: Facts for machines; a plugin that writes to people may leave them out.
+
+        Raises:
+            ValidationError: The recipient is none, or subject and message are both blank.
+        """
 
     async def send_batch(self, recipients: Sequence[str], subject: str, message: str) -> Mapping[str, str]:
-        """Send to many; recipient → error for those that failed."""
+        """Send to each, once, one after all others or side by side; a failure does not keep it from the rest.
+
+        Returns:
+            Every recipient → empty when it was sent, else why not, in words.
+        """
 
 
 class Reranker(Plugin, Protocol):

@@ -1,0 +1,5 @@
+"""How do messages get into Slack?"""
+
+from plugins.notifier.slack.provider import SlackNotifier
+
+__all__ = ["SlackNotifier"]
