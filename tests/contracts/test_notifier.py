@@ -16,9 +16,11 @@ from core.errors import ProviderError, ProviderUnavailableError, ValidationError
 from core.types import PluginStatus
 from plugins.interfaces import NotificationProvider, Plugin, PluginContext
 from plugins.notifier.slack import SlackNotifier
+from plugins.notifier.webhook import WebhookNotifier
 from plugins.signatures import problems
 from tests.servers.hook_server import Fault, HookServer, SlackServer
 
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PATIENCE = {"timeout_s": 10, "backoff_s": 0.01, "attempts": 2}
 
 
@@ -60,13 +62,35 @@ class SlackPost(Post):
         return [posted.json["text"] for posted in self.server.posted]
 
 
+class WebhookPost(Post):
+    people = ("ops", "someone@example.org")
+
+    def __init__(self, server: HookServer) -> None:
+        self.server = server
+
+    def notifier(self, context: PluginContext, **options: Any) -> NotificationProvider:
+        allowed = {"allow_http": True, "allow_private": True}
+        given = {**PATIENCE, "url": self.server.url, "secret": SECRET, **allowed, **options}
+        return WebhookNotifier(WebhookNotifier.Options(**given), context)
+
+    def arrived(self) -> list[str]:
+        sent = [posted.json["data"] for posted in self.server.posted]
+        return [f"{data['subject']}\n{data['message']}" for data in sent]
+
+
 @asynccontextmanager
 async def slack(_: Path) -> AsyncIterator[Post]:
     async with SlackServer().running() as server:
         yield SlackPost(server)
 
 
-POSTS: dict[str, Callable[[Path], AbstractAsyncContextManager[Post]]] = {"slack": slack}
+@asynccontextmanager
+async def webhook(_: Path) -> AsyncIterator[Post]:
+    async with HookServer().running() as server:
+        yield WebhookPost(server)
+
+
+POSTS: dict[str, Callable[[Path], AbstractAsyncContextManager[Post]]] = {"slack": slack, "webhook": webhook}
 TAKEN_OR_NOT = (Fault.RATE_LIMITED, Fault.BROKEN, Fault.STALLED, Fault.CUT)
 """What may pass."""
 

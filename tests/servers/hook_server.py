@@ -54,7 +54,7 @@ class HookServer:
         self.faults: list[Fault] = []
         self.retry_after = "0"
         self.posted: list[Posted] = []
-        self.gone = 0
+        self.gone = self.connections = 0
         self.changed = asyncio.Condition()
         self.port = 0
         self._tls = tls
@@ -98,6 +98,7 @@ class HookServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.connections += 1
         try:
             await self._answer(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):

@@ -1,0 +1,5 @@
+"""How are other programs told?"""
+
+from plugins.notifier.webhook.provider import WebhookNotifier
+
+__all__ = ["WebhookNotifier"]
