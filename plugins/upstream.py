@@ -15,7 +15,10 @@ from typing import Any
 
 from core.errors import KnowledgeFoundryError, ProviderError, ProviderRateLimitError, ProviderUnavailableError
 
-_LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "anthropic", "redis", "qdrant_client", "grpc")
+_LIBRARIES = (
+    *("httpx", "httpx2", "httpcore", "httpcore2", "openai", "anthropic", "redis", "qdrant_client", "grpc"),
+    "aiosmtplib",
+)
 _FOR_GOOD = frozenset(
     # Redis files wrong passwords under ConnectionError; waiting does not make a password right.
     {"AuthenticationError", "AuthorizationError", "AuthenticationWrongNumberOfArgsError", "ExternalAuthProviderError"}
@@ -41,6 +44,8 @@ _GRPC_STATUS = {
     **dict.fromkeys(("UNAVAILABLE", "ABORTED", "CANCELLED"), 503),
     **dict.fromkeys(("INTERNAL", "UNKNOWN", "DATA_LOSS"), 500),
 }
+# Replies of mail servers that speak of signing in (RFC 4954, section 6); of the others the first digit tells all.
+_SMTP_SIGN_IN = frozenset({530, 534, 535, 538})
 
 
 @contextmanager
@@ -127,6 +132,8 @@ def _library(error: Exception) -> str | None:
 def _status(error: Exception) -> int | None:
     if (code := _grpc_code(error)) is not None:
         return _GRPC_STATUS.get(code)
+    if _library(error) == "aiosmtplib":
+        return _smtp_status(error)
     # aiohttp calls it ``status``, Google's clients call it ``code``.
     own = (getattr(error, name, None) for name in ("status_code", "status", "code"))
     candidates = (*own, getattr(getattr(error, "response", None), "status_code", None))
@@ -139,6 +146,14 @@ def _grpc_code(error: Exception) -> str | None:
     if not callable(code) or _library(error) != "grpc":
         return None
     return str(getattr(code(), "name", ""))
+
+
+def _smtp_status(error: Exception) -> int | None:
+    """What a reply is in HTTP: 4yz may pass (RFC 5321, section 4.2.1); None for a refusal for good."""
+    code = getattr(error, "code", 0)
+    if code in _SMTP_SIGN_IN:
+        return 401
+    return 503 if 400 <= code < 500 else None
 
 
 def _headers(error: Exception) -> Mapping[str, str]:

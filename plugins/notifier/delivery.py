@@ -142,12 +142,17 @@ class LastWord:
     def __init__(self) -> None:
         self._failure = ""
 
-    async def of(self, delivery: Awaitable[None]) -> None:
-        """Await the delivery and remember how it went; wrong input says nothing about the service."""
+    async def of(self, delivery: Awaitable[None], tells: Callable[[ProviderError], bool] = lambda _: True) -> None:
+        """Await the delivery and remember how it went.
+
+        Args:
+            tells: Whether a failure says something about the service; wrong input never does.
+        """
         try:
             await delivery
         except ProviderError as error:
-            self._failure = str(error)
+            if tells(error):
+                self._failure = str(error)
             raise
         self._failure = ""
 

@@ -11,14 +11,17 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 from core.errors import ProviderError, ProviderUnavailableError, ValidationError
 from core.types import PluginStatus
 from plugins.interfaces import NotificationProvider, Plugin, PluginContext
+from plugins.notifier.email import EmailNotifier
 from plugins.notifier.slack import SlackNotifier
 from plugins.notifier.webhook import WebhookNotifier
 from plugins.signatures import problems
 from tests.servers.hook_server import Fault, HookServer, SlackServer
+from tests.servers.smtp_server import LOGIN, PASSWORD, SmtpServer
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PATIENCE = {"timeout_s": 10, "backoff_s": 0.01, "attempts": 2}
@@ -78,6 +81,25 @@ class WebhookPost(Post):
         return [f"{data['subject']}\n{data['message']}" for data in sent]
 
 
+class EmailPost(Post):
+    """The real thing: STARTTLS with a certificate of a private authority, and signing in."""
+
+    people = ("ops@example.org", "someone@example.org")
+
+    def __init__(self, server: SmtpServer, ca_file: Path) -> None:
+        self.server = server
+        self._ca_file = ca_file
+
+    def notifier(self, context: PluginContext, **options: Any) -> NotificationProvider:
+        line = {"host": "localhost", "port": self.server.port, "ca_file": str(self._ca_file)}
+        sign_in = {"username": LOGIN, "password": PASSWORD, "sender": "foundry@example.org"}
+        given = {**PATIENCE, **line, **sign_in, **options}
+        return EmailNotifier(EmailNotifier.Options(**given), context)
+
+    def arrived(self) -> list[str]:
+        return [f"{received.mail['Subject']}\n{received.text}" for received in self.server.taken]
+
+
 @asynccontextmanager
 async def slack(_: Path) -> AsyncIterator[Post]:
     async with SlackServer().running() as server:
@@ -90,7 +112,19 @@ async def webhook(_: Path) -> AsyncIterator[Post]:
         yield WebhookPost(server)
 
 
-POSTS: dict[str, Callable[[Path], AbstractAsyncContextManager[Post]]] = {"slack": slack, "webhook": webhook}
+@asynccontextmanager
+async def email(folder: Path) -> AsyncIterator[Post]:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    async with SmtpServer(authority=authority, sign_in=True).running() as server:
+        yield EmailPost(server, folder / "ca.pem")
+
+
+POSTS: dict[str, Callable[[Path], AbstractAsyncContextManager[Post]]] = {
+    "slack": slack,
+    "webhook": webhook,
+    "email": email,
+}
 TAKEN_OR_NOT = (Fault.RATE_LIMITED, Fault.BROKEN, Fault.STALLED, Fault.CUT)
 """What may pass."""
 

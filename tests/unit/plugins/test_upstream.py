@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import aiosmtplib
 import anthropic
 import grpc
 import httpx
@@ -102,6 +103,32 @@ def _status_error(library: Any, status: int, body: object = None, headers: dict[
 )
 def test_status_decides(library: ModuleType, status: int, expected: type[ProviderError]) -> None:
     assert type(translate(_status_error(library, status), "The service")) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (aiosmtplib.SMTPConnectTimeoutError("m"), ProviderUnavailableError),
+        (aiosmtplib.SMTPServerDisconnected("m"), ProviderUnavailableError),
+        (aiosmtplib.SMTPDataError(451, "m"), ProviderUnavailableError),
+        (aiosmtplib.SMTPSenderRefused(421, "m", "a@b.example"), ProviderUnavailableError),
+        (aiosmtplib.SMTPAuthenticationError(454, "m"), ProviderUnavailableError),
+        (aiosmtplib.SMTPAuthenticationError(535, "m"), ProviderError),
+        (aiosmtplib.SMTPRecipientRefused(550, "m", "a@b.example"), ProviderError),
+        (aiosmtplib.SMTPNotSupported("m"), ProviderError),
+    ],
+)
+def test_first_digit_of_a_mail_server_says_whether_it_may_pass(error: Exception, expected: type[ProviderError]) -> None:
+    ours = translate(error, "The mail server")
+    assert type(ours) is expected
+    assert "b.example" not in str(ours)
+
+
+def test_every_exception_of_the_mail_library_has_a_meaning() -> None:
+    walked = [cls for cls in _classes(aiosmtplib) if issubclass(cls, aiosmtplib.SMTPException)]
+    assert len(walked) >= 12
+    for cls in walked:
+        assert isinstance(translate(_bare(cls), "The mail server"), ProviderError), cls
 
 
 def test_status_of_httpx_counts_too() -> None:

@@ -63,7 +63,7 @@ async def test_long_text_is_cut_with_an_ellipsis(tmp_path: Path) -> None:
 
 async def test_message_that_may_have_arrived_is_not_sent_twice(tmp_path: Path) -> None:
     for fault in (Fault.BROKEN, Fault.CUT, Fault.STALLED, Fault.NONSENSE):
-        async with SlackServer().running() as server, opened(tmp_path, webhook_url=server.url, timeout_s=0.3) as slack:
+        async with SlackServer().running() as server, opened(tmp_path, webhook_url=server.url, timeout_s=1) as slack:
             server.fault = fault
             with pytest.raises(ProviderUnavailableError):
                 await slack.send("", "Ready", "")

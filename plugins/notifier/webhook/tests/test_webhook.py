@@ -84,7 +84,7 @@ async def test_old_secret_still_signs_while_receivers_change_over(tmp_path: Path
 
 
 async def test_what_may_pass_is_tried_again_as_the_same_message(tmp_path: Path) -> None:
-    async with HookServer().running() as server, opened(tmp_path, url=server.url, timeout_s=0.3, attempts=5) as hook:
+    async with HookServer().running() as server, opened(tmp_path, url=server.url, timeout_s=1, attempts=5) as hook:
         server.faults = [Fault.BROKEN, Fault.CUT, Fault.STALLED, Fault.RATE_LIMITED]
         await hook.send("ops", "Ready", "")
         assert len(server.posted) == 5
