@@ -35,6 +35,7 @@ def cross_check(settings: Settings, given: Mapping[str, Leaf]) -> list[Mistake]:
         *_production(settings, wrong),
         *_stores(settings, given, wrong),
         *_models(settings, wrong),
+        *_notices(settings, wrong),
         *_rest(settings, wrong),
     ]
 
@@ -96,6 +97,14 @@ def _models(settings: Settings, wrong: Wrong) -> Iterator[Mistake]:
                 yield wrong(
                     f"{key}.fallback_for", unknown, "names of entries of plugins.llm: " + ", ".join(sorted(names))
                 )
+
+
+def _notices(settings: Settings, wrong: Wrong) -> Iterator[Mistake]:
+    names = [entry.name for entry in settings.plugins.notifier if entry.enabled]
+    allowed = "names of enabled entries of plugins.notifier: " + (", ".join(names) or "there is none")
+    unknown = sorted({rule.notifier for rule in settings.notifications.rules} - set(names))
+    if unknown and settings.feature_flags.notifications:
+        yield wrong("notifications.rules", f"notifier {', '.join(unknown)}", allowed, "plugins.notifier")
 
 
 def _rest(settings: Settings, wrong: Wrong) -> Iterator[Mistake]:

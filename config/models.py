@@ -15,6 +15,7 @@ from config.infrastructure import (
     StorageSettings,
     VectorDBSettings,
 )
+from config.notifications import NotificationRule, NotificationSettings
 from config.plugins import KINDS, PluginEntry, PluginSettings, Routing, VectorDatabases
 from config.product import (
     AuthSettings,
@@ -50,6 +51,7 @@ class Settings(Section):
     ingestion: IngestionSettings = IngestionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     generation: GenerationSettings = GenerationSettings()
+    notifications: NotificationSettings = NotificationSettings()
 
     @property
     def primary_vector_db(self) -> str:
@@ -69,6 +71,8 @@ __all__ = [
     "FeatureFlags",
     "GenerationSettings",
     "IngestionSettings",
+    "NotificationRule",
+    "NotificationSettings",
     "ObservabilitySettings",
     "PluginEntry",
     "PluginSettings",

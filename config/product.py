@@ -75,6 +75,7 @@ class FeatureFlags(Section):
     )
     auto_reranking: bool = Field(False, description="Permit the evaluation to switch reranking on.")
     voice_input: bool = Field(False, description="Speak a question.")
+    notifications: bool = Field(False, description="Tell people what happened, as notifications.rules say.")
 
 
 class IngestionSettings(Section):

@@ -197,6 +197,9 @@ class Metrics:
         self.rate_limited = Counter("rate_limited_total", "Requests refused by a limit.", ["scope"], registry=r)
         self.jobs = Counter("jobs_total", "Background jobs.", ["type", "status"], registry=r)
         self.job_duration = Histogram("job_seconds", "Background jobs.", ["type"], buckets=_SLOW, registry=r)
+        self.notifications = Counter(
+            "notifications_total", "Notices: sent, failed, dropped.", ["notifier", "event", "outcome"], registry=r
+        )
         self.jobs_waiting = Gauge("jobs_waiting", "Jobs that wait.", ["queue"], registry=r)
         self.pool_connections = Gauge("pool_connections", "Pooled connections.", ["pool", "state"], registry=r)
         self.spans = Histogram("span_seconds", "Any operation.", ["name", "status"], buckets=_FAST, registry=r)

@@ -60,7 +60,7 @@ from services.search import SearchService
 from services.settings_versions import SettingsService
 from services.starters import StarterService, sample_starters
 
-BUILT_HERE: tuple[Kind, ...] = ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache")
+BUILT_HERE: tuple[Kind, ...] = ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache", "notifier")
 """Kinds every process builds, after the embedding; parsers run in children of the worker."""
 NOBODY = Principal(UUID(int=0), UUID(int=0), Role.VIEWER, "", scopes=frozenset())
 """Stands in the template until a question has a principal."""

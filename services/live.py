@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import structlog
+from redis.asyncio import Redis
 
 from config.loader import LoadedSettings, load_settings
 from config.models import Settings
@@ -63,6 +64,11 @@ class Live:
     def problem(self) -> str:
         """Why the newest settings are not in force; empty when they are."""
         return self._ground.refusal.reason
+
+    @property
+    def redis(self) -> Redis:
+        """The connection of this process, which outlives every snapshot."""
+        return self._ground.redis
 
     def refuse(self, reason: str) -> None:
         """Say why the newest settings are not in force."""

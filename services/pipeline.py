@@ -41,6 +41,8 @@ from services.views import IngestionStage
 
 log = structlog.get_logger(__name__)
 
+Ended = Callable[[UUID, UUID], None]
+"""Is told organisation and task once an ingestion ended, well or not; must neither wait nor fail."""
 Parse = Callable[[Path, str], Awaitable[ParsedDocument]]
 """Reads a file of a MIME type in a limited child process."""
 
@@ -113,6 +115,7 @@ class IngestionPipeline:
         indexes: Indexes,
         lexical: LexicalIndex,
         rules: ChunkingRules,
+        ended: Ended = lambda _organization, _task: None,
     ) -> None:
         self._database = database
         self._blobs = blobs
@@ -122,6 +125,7 @@ class IngestionPipeline:
         self._indexes = indexes
         self._lexical = lexical
         self._rules = rules
+        self._ended = ended
         self._told: dict[UUID, float] = {}
 
     async def run(self, organization_id: UUID, task_id: UUID) -> None:
@@ -151,6 +155,7 @@ class IngestionPipeline:
             )
         else:
             log.info("document_ready", task_id=str(task_id), seconds=round(time.perf_counter() - started, 3))
+            self._ended(organization_id, task_id)
         finally:
             self._told.pop(task_id, None)
 
@@ -334,6 +339,8 @@ class IngestionPipeline:
                 await _mark_document(session, task, code, message)
         except LeaseLostError:
             log.info("lease_lost", task_id=str(lease.task_id), attempt=lease.token)
+        else:
+            self._ended(lease.organization_id, lease.task_id)
 
 
 def indexed_text(draft: ChunkDraft) -> str:

@@ -26,11 +26,13 @@ from plugins.interfaces import DocumentParser
 from plugins.parser.sandbox import ParseLimits, ParserPool
 from plugins.references import resolve, validate_options
 from services.addresses import maintenance_address, redis_url
+from services.alarms import HealthAlarms
 from services.bootstrap import Services
 from services.leases import LeaseKeeper
-from services.live import open_live
+from services.live import Live, open_live
 from services.moving import Mover
-from services.pipeline import IngestionPipeline, rules_for
+from services.notifications import Notifications
+from services.pipeline import Ended, IngestionPipeline, rules_for
 from services.sweep import Sweep
 
 log = structlog.get_logger(__name__)
@@ -98,18 +100,10 @@ class Worker:
     async def keep_house(self) -> None:
         """Beat, sweep and move until cancelled; a store that is away is tried again."""
         await asyncio.gather(
-            self._every(BEAT_S, lambda: self._sweep.beat(self._name)),
-            self._every(self._interval, self._sweep.run),
-            self._every(self._interval, lambda: self._mover.run()),
+            every(lambda: BEAT_S, lambda: self._sweep.beat(self._name)),
+            every(lambda: self._interval, self._sweep.run),
+            every(lambda: self._interval, lambda: self._mover.run()),
         )
-
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-        while True:
-            try:
-                await work()
-            except Exception:
-                log.warning("housekeeping_failed", exc_info=True)
-            await asyncio.sleep(seconds)
 
     async def drain(self) -> None:
         """Wait for the tasks in hand."""
@@ -126,24 +120,57 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
         pool = _parser_pool(settings)
         maintenance = MaintenanceDatabase(create_engine(maintenance_address(settings), pool_size=2))
         try:
-            pipeline = _pipeline(services, _parse_with(settings, pool))
+            notices = Notifications(services.database, lambda: live().settings, lambda: live().plugins)
+            pipeline = _pipeline(services, _parse_with(settings, pool), notices.document_ended)
             sweep = Sweep(maintenance, services.queue)
             worker = Worker(
                 pipeline, sweep, _mover(services, maintenance), sweep_interval_s=min(settings.queue.sweep_interval_s, 5)
             )
             live.follow(
-                lambda new: worker.use(_pipeline(new, _parse_with(new.settings, pool)), _mover(new, maintenance)),
-                lambda: worker.in_hand,
+                lambda new: worker.use(
+                    _pipeline(new, _parse_with(new.settings, pool), notices.document_ended), _mover(new, maintenance)
+                ),
+                lambda: worker.in_hand | notices.in_hand,
             )
             house = asyncio.create_task(worker.keep_house())
-            try:
-                yield worker
-            finally:
-                house.cancel()
-                await worker.drain()
+            async with _telling(live, notices):
+                try:
+                    yield worker
+                finally:
+                    house.cancel()
+                    await worker.drain()
         finally:
             await pool.close()
             await maintenance.close()
+
+
+@asynccontextmanager
+async def _telling(live: Live, notices: Notifications) -> AsyncIterator[None]:
+    """Send notices and look after the plugins' health beside the block, and send what is left after it."""
+    alarms = HealthAlarms(lambda: live().plugins.check(), notices.plugin_changed, live.redis)
+
+    async def look() -> None:
+        if notices.wants("health.alarm", "health.recovered"):
+            await alarms.look()
+
+    sending = asyncio.create_task(notices.run(), name="notices")
+    looking = asyncio.create_task(every(lambda: live().settings.notifications.health_interval_s, look))
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        await notices.close(sending)
+
+
+async def every(seconds: Callable[[], float], work: Callable[[], Awaitable[object]]) -> None:
+    """Until cancelled; what fails is tried again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.warning("housekeeping_failed", exc_info=True)
+        await asyncio.sleep(seconds())
 
 
 def _parser_pool(settings: Settings) -> ParserPool:
@@ -185,7 +212,9 @@ def _mover(services: Services, maintenance: MaintenanceDatabase) -> Mover:
     return Mover(maintenance, services.queue, services.indexes, str(rules_for(services.settings, services.embedding)))
 
 
-def _pipeline(services: Services, parse: Callable[[Path, str], Awaitable[ParsedDocument]]) -> IngestionPipeline:
+def _pipeline(
+    services: Services, parse: Callable[[Path, str], Awaitable[ParsedDocument]], ended: Ended
+) -> IngestionPipeline:
     return IngestionPipeline(
         database=services.database,
         blobs=services.blobs,
@@ -195,4 +224,5 @@ def _pipeline(services: Services, parse: Callable[[Path, str], Awaitable[ParsedD
         indexes=services.indexes,
         lexical=services.lexical,
         rules=rules_for(services.settings, services.embedding),
+        ended=ended,
     )

@@ -1,7 +1,7 @@
 """Does each feature flag switch what it names, on and off?
 
-``multi_model_routing`` is tried in ``test_model_policy.py``. ``semantic_cache``, ``auto_reranking`` and ``voice_input``
-permit parts that are not built yet: off is all they can be.
+``multi_model_routing`` is tried in ``test_model_policy.py``, ``notifications`` in ``test_notifications.py``.
+``semantic_cache``, ``auto_reranking`` and ``voice_input`` permit parts that are not built yet: off is all they can be.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.servers.openai_server import MODEL, OpenAIServer
 Reopened = Callable[[dict[str, str]], AbstractAsyncContextManager[Services]]
 PUMPS = "".join(f"# Pump P-{n}\n\nThe pump P-{n} stands in hall {n % 7} and moves water.\n\n" for n in range(400, 412))
 SWITCHED_HERE = {"hybrid_search", "llm_streaming"}
-SWITCHED_ELSEWHERE = {"multi_model_routing"}
+SWITCHED_ELSEWHERE = {"multi_model_routing", "notifications"}
 NOT_BUILT = {"semantic_cache", "auto_reranking", "voice_input"}
 
 

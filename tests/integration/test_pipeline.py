@@ -23,7 +23,7 @@ from services.bootstrap import Services
 from services.leases import Lease, LeaseKeeper, LeaseLostError
 from services.pipeline import BATCH, ChunkingRules, IngestionPipeline
 from services.views import DocumentStatus, IngestionStage, Receipt, TaskStatus
-from services.worker import PARALLEL_DOCUMENTS, Worker, open_worker
+from services.worker import PARALLEL_DOCUMENTS, Worker, every, open_worker
 from tests.fixtures.application import CLIENT, Department
 
 MANUAL = b"# Valves\n\nThe relief valve opens at 6 bar.\n"
@@ -304,7 +304,7 @@ async def test_housekeeping_that_fails_is_tried_again(worker: Worker) -> None:
             third.set()
         raise ConflictError("the store is away")
 
-    task = asyncio.create_task(worker._every(0.0, failing))
+    task = asyncio.create_task(every(lambda: 0.0, failing))
     await asyncio.wait_for(third.wait(), 10)
     task.cancel()
 

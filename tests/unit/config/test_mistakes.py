@@ -72,6 +72,15 @@ def test_all_mistakes_are_told_at_once(load: Load) -> None:
         ("plugins: {cache: [{name: memory, routing: {priority: 1}}]}", ("only models are routed",)),
         ("plugins: {reranker: [{name: none, routing: {local: true, priority: 1}}]}", ("only models are routed",)),
         ("plugins: {llm: [{name: openai, routing: {fallback_for: [gone]}}]}", ("fallback_for", "extractive")),
+        (
+            "feature_flags: {notifications: true}\n"
+            "notifications: {rules: [{notifier: gone, events: [document.failed], recipients: [uploader]}]}",
+            ("notifications.rules", "gone", "plugins.notifier"),
+        ),
+        (
+            "notifications: {rules: [{notifier: mail, events: [document.gone], recipients: [uploader]}]}",
+            ("notifications.rules", "document.failed"),
+        ),
         ("auth: {jwt_secret_key: short}", ("auth.jwt_secret_key", "found:   5 characters", "at least 32")),
     ],
 )
