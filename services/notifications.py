@@ -23,6 +23,7 @@ from db.models import DocumentVersion, Task, User
 from db.unit_of_work import Database
 from plugins.interfaces import NotificationProvider
 from plugins.manager import PluginManager, PluginState
+from services.ingestion import TASK_INGEST
 from services.notices import EndedDocument, Notice, about_documents, about_plugin
 
 log = structlog.get_logger(__name__)
@@ -159,7 +160,12 @@ class Notifications:
                 select(Task.status, Task.failure_code, DocumentVersion.document_id, DocumentVersion.filename, User)
                 .join(DocumentVersion, DocumentVersion.id == Task.version_id)
                 .outerjoin(User, User.id == Task.user_id)
-                .where(Task.id.in_(task_ids), Task.status.in_(("completed", "failed")))
+                .where(
+                    Task.id.in_(task_ids),
+                    Task.status.in_(("completed", "failed")),
+                    # That a document moved to another index is nobody's news.
+                    Task.task_type == TASK_INGEST,
+                )
                 .order_by(Task.completed_at, Task.id)
             )
             async with self._database.transaction(organization_id) as session:

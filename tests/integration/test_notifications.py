@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from config.loader import LoadedSettings, load_settings
 from core.telemetry import METRICS
-from db.models import User
+from db.models import Task, User
 from services.bootstrap import Services
 from services.notifications import Notifications
 from services.views import TaskStatus
@@ -283,3 +284,20 @@ async def test_too_much_news_is_dropped_and_counted_rather_than_waited_for(
             notices.document_ended(department.principal.organization_id, receipt.task_id)
     assert [line["event"] for line in lines] == ["notice_dropped"] * 2
     assert counted("", "document", "dropped") == before + 2
+
+
+async def test_a_document_that_moves_to_another_index_is_nobodys_news(
+    department: Department, worker: Worker, opened: Opened, mail: SmtpServer
+) -> None:
+    receipt = await department.read(worker, "severance.md", TEXT)
+    organization = department.principal.organization_id
+    async with department.services.database.transaction(organization) as session:
+        version = await session.scalar(select(Task.version_id).where(Task.id == receipt.task_id))
+        move = Task(organization_id=organization, task_type="move", document_id=receipt.document_id, version_id=version)
+        session.add(move)
+        await session.flush()
+    async with opened() as telling:
+        await telling.accept(organization, move.id)
+        await telling.drain()
+    assert (await department.services.ingestion.receipt(department.principal, move.id)).status is TaskStatus.COMPLETED
+    assert mail.taken == []
