@@ -7,6 +7,7 @@ pytest_plugins = (
     "tests.fixtures.redis",
     "tests.fixtures.application",
     "tests.fixtures.contract_lines",
+    "tests.fixtures.chroma",
 )
 
 # A busy machine must not fail a property, and a run must be repeatable; hunts with other examples are made by hand.

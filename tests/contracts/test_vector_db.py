@@ -2,6 +2,7 @@
 
 Qdrant runs in its client's own engine (in memory, in a folder), over HTTP and gRPC against a local server built on that
 engine, and against a real server where ``QDRANT_URL`` names one that may be written to (``QDRANT_API_KEY`` its key).
+Chroma runs in its library's engine (in memory, in a folder) and as the real server its package ships.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ import httpx
 import pytest
 
 from plugins.interfaces import PluginContext, VectorDBProvider
+from plugins.vector_db.chroma.options import ChromaOptions
+from plugins.vector_db.chroma.provider import ChromaProvider
 from plugins.vector_db.pgvector.provider import PgvectorOptions, PgvectorProvider
 from plugins.vector_db.qdrant.options import QdrantOptions
 from plugins.vector_db.qdrant.provider import QdrantProvider
 from tests.contracts.vector_db_faults import FaultContract
 from tests.contracts.vector_db_suite import COLLECTION, SIZE, VectorStoreContract
 from tests.fixtures.postgres import Database
+from tests.servers.chroma_server import KEY as CHROMA_KEY
+from tests.servers.chroma_server import ChromaDoor
 from tests.servers.qdrant_engine import KEY
 from tests.servers.qdrant_server import QdrantServer
 
@@ -154,6 +159,59 @@ class TestQdrantServerOverGrpc(TestQdrantServer):
     """The same by gRPC, on the usual port."""
 
     prefer_grpc = True
+
+
+async def _started_chroma(context: PluginContext, **options: Any) -> ChromaProvider:
+    provider = ChromaProvider(ChromaOptions(**options), context)
+    await provider.start()
+    await provider.create_collection(COLLECTION, SIZE)
+    return provider
+
+
+class TestChromaInMemory(VectorStoreContract):
+    """The library's engine, nothing kept."""
+
+    path = ":memory:"
+
+    @pytest.fixture
+    async def store(self, context: PluginContext) -> AsyncIterator[VectorDBProvider]:
+        provider = await _started_chroma(context, path=self.path, timeout_s=60)
+        yield provider
+        await provider.close()
+
+
+class TestChromaInAFolder(TestChromaInMemory):
+    """The library's engine, kept in a folder of the data folder."""
+
+    path = "chroma"
+
+
+class TestChromaServer(VectorStoreContract, FaultContract):
+    """The real server, behind a door that misbehaves when it is told to."""
+
+    @pytest.fixture
+    async def server(self, chroma_address: str) -> AsyncIterator[ChromaDoor]:
+        async with ChromaDoor(chroma_address).running() as door:
+            yield door
+
+    @pytest.fixture
+    def options(self, server: ChromaDoor) -> dict[str, Any]:
+        """Options for that server, apart from other tests."""
+        return {"url": server.address, "api_key": CHROMA_KEY, "collection_prefix": f"test-{uuid4().hex[:12]}-"}
+
+    @pytest.fixture
+    async def store(self, context: PluginContext, options: dict[str, Any]) -> AsyncIterator[VectorDBProvider]:
+        provider = await _started_chroma(context, **options, timeout_s=60)
+        yield provider
+        await provider.close()
+
+    @pytest.fixture
+    async def impatient(self, context: PluginContext, options: dict[str, Any]) -> AsyncIterator[VectorDBProvider]:
+        # Made by a patient one, because a first call to a busy server may take longer.
+        await (await _started_chroma(context, **options, timeout_s=60)).close()
+        provider = await _started_chroma(context, **options, timeout_s=0.2)
+        yield provider
+        await provider.close()
 
 
 async def _remove(prefix: str) -> None:

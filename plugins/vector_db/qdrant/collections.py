@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import ConfigurationError
+from plugins.vector_db.metadata import ORGANIZATION, OWNERS
 from plugins.vector_db.qdrant.connection import TENANTS_SINCE
 from plugins.vector_db.qdrant.options import QdrantOptions
-from plugins.vector_db.qdrant.rows import DENSE, INDEXED, ORGANIZATION, SPARSE
+from plugins.vector_db.qdrant.rows import DENSE, SPARSE
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient, models
@@ -37,7 +38,7 @@ async def index(
     """Make the payload indexes that are missing; a process that died between may have left some out."""
     from qdrant_client import models
 
-    for field in INDEXED:
+    for field in OWNERS:
         if field in existing.payload_schema:
             continue
         tenant = True if field == ORGANIZATION and version >= TENANTS_SINCE else None

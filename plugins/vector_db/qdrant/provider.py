@@ -26,6 +26,7 @@ from core.types import (
 )
 from plugins.interfaces import PluginContext
 from plugins.vector_db.checks import admits_nothing, check_name, check_shape, one_organization, unit_vectors
+from plugins.vector_db.metadata import DOCUMENT, VERSION, found
 from plugins.vector_db.qdrant import collections, rows
 from plugins.vector_db.qdrant.connection import SERVICE, answering, connect, version
 from plugins.vector_db.qdrant.options import QdrantOptions
@@ -76,10 +77,10 @@ class QdrantProvider:
         check_shape(SERVICE, vector_size, distance_metric)
         if not await self._exists(name):
             await self._create(name, vector_size)
-        found = await self._size(name)
-        if found != vector_size:
+        size = await self._size(name)
+        if size != vector_size:
             raise ConfigurationError(
-                f"The vector collection '{name}' has {found} dimensions, the settings say {vector_size}.",
+                f"The vector collection '{name}' has {size} dimensions, the settings say {vector_size}.",
                 next_step="Use another collection name for another model.",
             )
         if not self._options.embedded:
@@ -127,7 +128,7 @@ class QdrantProvider:
                 limit=limit,
                 with_payload=True,
             )
-        located = [(point.score, *rows.found(point.payload, filters.organization_id)) for point in answer.points]
+        located = [(point.score, *found(point.payload, filters.organization_id, SERVICE)) for point in answer.points]
         return [VectorHit(chunk, _cosine(score), payload) for score, chunk, payload in located]
 
     async def search_hybrid(
@@ -150,7 +151,7 @@ class QdrantProvider:
             by_meaning, by_words = await client.query_batch_points(self._named(collection), requests)
         # A row that shares no term with the query is not among those scored by words: its dot product is zero.
         dots = {point.id: point.score for point in by_words.points}
-        located = [(point, *rows.found(point.payload, filters.organization_id)) for point in by_meaning.points]
+        located = [(point, *found(point.payload, filters.organization_id, SERVICE)) for point in by_meaning.points]
         return [
             HybridHit(chunk, payload, _cosine(point.score), dots.get(point.id, 0.0))
             for point, chunk, payload in located
@@ -187,11 +188,11 @@ class QdrantProvider:
     async def delete_documents(self, collection: str, document_ids: Sequence[UUID], organization_id: UUID) -> None:
         await self._size(collection)
         if document_ids:
-            await self._delete(collection, rows.owned(organization_id, rows.DOCUMENT, document_ids), organization_id)
+            await self._delete(collection, rows.owned(organization_id, DOCUMENT, document_ids), organization_id)
 
     async def delete_version(self, collection: str, version_id: UUID, organization_id: UUID) -> None:
         await self._size(collection)
-        await self._delete(collection, rows.owned(organization_id, rows.VERSION, (version_id,)), organization_id)
+        await self._delete(collection, rows.owned(organization_id, VERSION, (version_id,)), organization_id)
 
     async def _delete(self, collection: str, condition: models.Filter, organization_id: UUID) -> None:
         from qdrant_client import models

@@ -1,35 +1,20 @@
-"""How do our rows and filters become Qdrant's, and back?
-
-A point's id is derived from organisation and chunk, so that one organisation can neither overwrite nor detect an id of
-another; the chunk's own id stands in the payload.
-"""
+"""How do our rows and filters become Qdrant's, and back?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from core.errors import ProviderError
 from core.types import SparseVector, Vector, VectorFilter, VectorPayload
 from plugins.vector_db.checks import check_terms
+from plugins.vector_db.metadata import COLLECTION, DOCUMENT, ORGANIZATION, metadata_of, row_id
 
 if TYPE_CHECKING:
     from qdrant_client import models
 
 DENSE: Final = "dense"
 SPARSE: Final = "bm25"
-ORGANIZATION: Final = "organization_id"
-COLLECTION: Final = "collection_id"
-DOCUMENT: Final = "document_id"
-VERSION: Final = "version_id"
-CHUNK: Final = "chunk_id"
-INDEXED: Final = (ORGANIZATION, COLLECTION, DOCUMENT, VERSION)
-
-
-def point_id(organization_id: UUID, chunk_id: UUID) -> str:
-    """Id of a chunk's point."""
-    return str(uuid5(organization_id, chunk_id.hex))
 
 
 def points(
@@ -47,15 +32,9 @@ def points(
         if sparse_vectors is not None and (terms := sparse(sparse_vectors[position])) is not None:
             named[SPARSE] = terms
         unique[chunk] = models.PointStruct(
-            id=point_id(payload.organization_id, chunk),
+            id=row_id(payload.organization_id, chunk),
             vector=named,
-            payload={
-                ORGANIZATION: str(payload.organization_id),
-                COLLECTION: str(payload.collection_id),
-                DOCUMENT: str(payload.document_id),
-                VERSION: str(payload.version_id),
-                CHUNK: str(chunk),
-            },
+            payload=metadata_of(chunk, payload),
         )
     return list(unique.values())
 
@@ -87,23 +66,8 @@ def owned_points(organization_id: UUID, ids: Sequence[UUID]) -> models.Filter:
     """Rows of an organisation by the ids of their chunks."""
     from qdrant_client import models
 
-    named = models.HasIdCondition(has_id=[point_id(organization_id, chunk) for chunk in ids])
+    named = models.HasIdCondition(has_id=[row_id(organization_id, chunk) for chunk in ids])
     return _all([_is(ORGANIZATION, (organization_id,)), named])
-
-
-def found(payload: Mapping[str, Any] | None, organization_id: UUID) -> tuple[UUID, VectorPayload]:
-    """Chunk and payload of a point that a search returned.
-
-    Raises:
-        ProviderError: The payload is not one of ours, or belongs to another organisation than was asked for.
-    """
-    try:
-        values = {name: UUID((payload or {})[name]) for name in (*INDEXED, CHUNK)}
-    except (KeyError, ValueError, AttributeError, TypeError) as error:
-        raise ProviderError("Qdrant answered with a row that is not ours.") from error
-    if values[ORGANIZATION] != organization_id:
-        raise ProviderError("Qdrant answered with a row of another organisation, although a filter was given.")
-    return values.pop(CHUNK), VectorPayload(**values)
 
 
 def _is(field: str, values: Sequence[UUID] | frozenset[UUID]) -> models.FieldCondition:
