@@ -150,7 +150,7 @@ async def test_deleting_leaves_nothing_to_find(department: Department, worker: W
         ("empty.txt", b"", "empty"),
         ("program.txt", b"MZ" + bytes(200), "unsupported_type"),
         ("report.pdf", b"just some words that are no pdf file", "mislabelled"),
-        ("old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "encrypted_or_old"),
+        ("old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "corrupt"),
     ],
 )
 async def test_files_nobody_can_read_are_refused_at_once(

@@ -68,7 +68,7 @@ FILES = {
     "truncated.docx": (lambda: _word("Words.")[:3000], {"corrupt"}),
     "bomb.docx": (_bomb, {"bomb", "too_complex", "too_large", "archive_bomb"}),
     "entities.docx": (_entities, {"parser_failed", "corrupt", "no_text", "too_complex", "parser_crashed"}),
-    "picture.md": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(500), {"picture"}),
+    "picture.md": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(500), {"corrupt"}),
 }
 
 

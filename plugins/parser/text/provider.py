@@ -14,7 +14,7 @@ from plugins.interfaces import PluginContext
 
 TYPES = frozenset(
     {"text/plain", "text/markdown", "text/csv", "text/tab-separated-values", "application/json", "application/yaml",
-     "text/x-code"}
+     "text/x-code", "text/org", "text/x-rst", "application/xml"}
 )  # fmt: skip
 _HEADING = re.compile(r"(#{1,6})\s+\S")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s")

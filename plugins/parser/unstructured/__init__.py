@@ -1,4 +1,4 @@
-"""How are these files read: Word, PowerPoint, Excel, HTML and e-mail?"""
+"""How are these files read: office, books, web pages, mails and marked-up texts?"""
 
 from plugins.parser.unstructured.provider import UnstructuredParser
 

@@ -19,7 +19,8 @@ from pptx.util import Inches
 from core.errors import DocumentError
 from core.types import BlockKind, ParsedDocument, PluginStatus
 from plugins.parser.sandbox import ParseLimits, ParserPool
-from plugins.parser.unstructured.provider import BY_SUFFIX, UnstructuredOptions, UnstructuredParser, markdown_table
+from plugins.parser.unstructured.pieces import markdown_table
+from plugins.parser.unstructured.provider import BY_SUFFIX, UnstructuredOptions, UnstructuredParser
 
 REFERENCE = "plugins.parser.unstructured:UnstructuredParser"
 MAIL = """\
@@ -269,7 +270,7 @@ async def test_a_slide_that_the_presentation_names_but_lacks_is_damage(tmp_path:
     assert await refused(tmp_path, "a.pptx", buffer.getvalue()) == "corrupt"
 
 
-@pytest.mark.parametrize("filename", ["a.doc", "a.txt", "document"])
+@pytest.mark.parametrize("filename", ["a.txt", "a.odp", "document"])
 async def test_a_type_it_does_not_know_is_refused(tmp_path: Path, filename: str) -> None:
     assert await refused(tmp_path, filename, b"words") == "unsupported_type"
 

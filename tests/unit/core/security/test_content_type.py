@@ -14,7 +14,9 @@ from pptx import Presentation
 
 from core.errors import DocumentError
 from core.security.content_type import DOCX, HEAD, PPTX, SUFFIXES, XLSX, detect
+from tests.fixtures.compound import compound_file
 from tests.fixtures.documents import pdf_pages
+from tests.fixtures.office import packed
 
 
 def saved(document: object) -> bytes:
@@ -71,6 +73,7 @@ def test_office_files_are_told_apart_by_what_is_in_them(
     [
         ("a.md", "text/markdown"), ("a.CSV", "text/csv"), ("a.tsv", "text/tab-separated-values"),
         ("a.json", "application/json"), ("a.yml", "application/yaml"), ("a.eml", "message/rfc822"),
+        ("a.rst", "text/x-rst"), ("a.org", "text/org"), ("a.XML", "application/xml"),
         ("a.py", "text/x-code"), ("a.htm", "text/html"), ("a.log", "text/plain"), ("a", "text/plain"),
         ("a.unheard", "text/plain"),
     ],
@@ -88,6 +91,8 @@ def test_kinds_of_text_are_told_apart_by_name(tmp_path: Path, filename: str, exp
         (b"<HTML><body>x</body></HTML>", "text/html"),
         (b'{"a": [1, 2]}', "application/json"),
         (b"[1, 2]", "application/json"),
+        (b"<?xml version='1.0'?><parts><part/></parts>", "application/xml"),
+        (b"<?xml version='1.0'?><!DOCTYPE html><html xmlns='x'></html>", "text/html"),
         (b"[brackets] are no JSON", "text/plain"),
         (b"{broken", "text/plain"),
     ],
@@ -117,16 +122,50 @@ def test_text_is_text_in_every_usual_encoding(tmp_path: Path, encoding: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"{\\rtf1 hello}", "application/rtf"),
+        (compound_file({"WordDocument": b"x", "1Table": b"y"}), "application/msword"),
+        (compound_file({"PowerPoint Document": b"x" * 5000}), "application/vnd.ms-powerpoint"),
+        (compound_file({"Workbook": b"x"}), "application/vnd.ms-excel"),
+        (compound_file({"Book": b"x"}), "application/vnd.ms-excel"),
+        (compound_file({"__properties_version1.0": b"x"}), "application/vnd.ms-outlook"),
+        (packed("application/epub+zip", {"a": "b"}), "application/epub+zip"),
+        (packed("application/vnd.oasis.opendocument.text", {"a": "b"}), "application/vnd.oasis.opendocument.text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "image/png"),
+        (b"\xff\xd8\xff\xe0" + bytes(50), "image/jpeg"),
+        (b"GIF89a" + bytes(50), "image/gif"),
+        (b"II*\x00" + bytes(50), "image/tiff"),
+        (b"MM\x00*" + bytes(50), "image/tiff"),
+        (b"RIFF\x00\x01\x00\x00WEBPVP8 " + bytes(50), "image/webp"),
+        (b"BM\x96\x01\x00\x00" + bytes(50), "image/bmp"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("filename", ["unnamed", "wrong.txt", "wrong.pdf"])
+def test_what_begins_in_its_own_way_is_known_whatever_its_name(
+    tmp_path: Path, content: bytes, expected: str, filename: str
+) -> None:
+    assert detected(tmp_path, content, filename) == expected
+    assert expected in SUFFIXES
+
+
+@pytest.mark.parametrize(
     ("content", "filename", "code"),
     [
         (b"", "a.txt", "empty"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.doc", "encrypted_or_old"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(50), "a.md", "picture"),
-        (b"\xff\xd8\xff\xe0" + bytes(50), "a.pdf", "picture"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.doc", "corrupt"),
+        (compound_file({"WordDocument": b"x" * 9000})[:1000], "a.doc", "corrupt"),
+        (compound_file({"EncryptedPackage": b"x", "EncryptionInfo": b"x"}), "a.docx", "encrypted"),
+        (compound_file({"Drawing": b"x"}), "a.vsd", "unsupported_type"),
+        (b"\x89PNG", "a.png", "mislabelled"),
+        (b"BMW is a car maker.", "a.bmp", "mislabelled"),
+        (b"plain words", "a.jpeg", "mislabelled"),
+        (b"plain words", "a.rtf", "mislabelled"),
+        (b"plain words", "a.doc", "mislabelled"),
+        (b"plain words", "a.epub", "mislabelled"),
         (b"MZ\x90\x00" + bytes(50), "a.txt", "unsupported_type"),
         (b"\x7fELF" + bytes(50), "a", "unsupported_type"),
         (b"\x1f\x8b\x08" + bytes(50), "a.gz", "archive"),
-        (b"{\\rtf1 hello}", "a.rtf", "unsupported_type"),
         (bytes(range(256)) * 4, "a.txt", "unsupported_type"),
         (b"words" + bytes(3) + b"words", "a.txt", "unsupported_type"),
         (b"plain words", "a.pdf", "mislabelled"),

@@ -1,0 +1,114 @@
+"""How are Word files, web pages and mails read through ``unstructured``?"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.types import BlockKind
+from plugins.parser.unstructured.pieces import Piece, markdown_table
+
+
+def word(file_path: Path) -> Iterator[Piece]:
+    """A docx file."""
+    _go_offline()
+    from unstructured.partition.docx import partition_docx
+
+    for element in partition_docx(filename=str(file_path)):
+        yield from _piece(element)
+
+
+def web_page(html: str) -> Iterator[Piece]:
+    """The text of a page, without what runs and what repeats on every page of a site."""
+    _go_offline()
+    from unstructured.partition.html import partition_html
+
+    if not html.strip():
+        return
+    for element in partition_html(text=html, skip_headers_and_footers=True):
+        yield from _piece(element)
+
+
+def web_page_file(file_path: Path) -> Iterator[Piece]:
+    """The same of a file, in the encoding it names."""
+    _go_offline()
+    from unstructured.partition.html import partition_html
+
+    for element in partition_html(filename=str(file_path), skip_headers_and_footers=True):
+        yield from _piece(element)
+
+
+def mail(file_path: Path) -> Iterator[Piece]:
+    """Head and body of an eml file; what is attached is not read."""
+    _go_offline()
+    from unstructured.partition.email import partition_email
+
+    yield from _mail_head(file_path)
+    for element in partition_email(filename=str(file_path), process_attachments=False):
+        yield from _piece(element)
+
+
+def _piece(element: Any) -> Iterator[Piece]:
+    text = str(element.text or "").strip()
+    kind = element.category
+    if kind in ("PageBreak", "Header", "Footer", "Image"):
+        return
+    if kind == "Table":
+        table = _table(element)
+        if table:
+            yield BlockKind.TABLE, 0, table
+    elif text:
+        if kind == "Title":
+            yield BlockKind.HEADING, min((element.metadata.category_depth or 0) + 1, 6), text
+        elif kind == "ListItem":
+            yield BlockKind.LIST, 0, f"- {text}"
+        else:
+            yield BlockKind.TEXT, 0, text
+
+
+def _table(element: Any) -> str:
+    html = element.metadata.text_as_html
+    if not html:
+        return str(element.text or "").strip()
+    from lxml import html as parser
+
+    rows = [
+        [" ".join(cell.text_content().split()) for cell in row.xpath("./td|./th")]
+        for row in parser.fragment_fromstring(html, create_parent="div").xpath(".//tr")
+    ]
+    return markdown_table([row for row in rows if any(row)])
+
+
+def _mail_head(file_path: Path) -> Iterator[Piece]:
+    import email
+    import email.policy
+
+    with file_path.open("rb") as file:
+        message = email.message_from_binary_file(file, policy=email.policy.default)
+    subject = str(message.get("subject", "")).strip()
+    if subject:
+        yield BlockKind.HEADING, 1, subject
+    head = [f"{name}: {message[name]}" for name in ("From", "To", "Cc", "Date") if message[name]]
+    if head:
+        yield BlockKind.TEXT, 0, "\n".join(head)
+
+
+def _go_offline() -> None:
+    """Before the first import: no telemetry, and sentences split by rules instead of a downloaded model."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("SCARF_NO_ANALYTICS", "1")
+    os.environ.setdefault("UNSTRUCTURED_DISABLE_NOTICE", "1")
+    import spacy
+    from unstructured.nlp import tokenize
+
+    @functools.cache
+    def rules(*_: Any, **__: Any) -> Any:
+        pipeline = spacy.blank("en")
+        pipeline.add_pipe("sentencizer")
+        return pipeline
+
+    # The library's own hook would fetch a model from the network (see docs/decisions).
+    vars(tokenize)["_get_nlp"] = rules

@@ -1,0 +1,116 @@
+"""How are files of old Word and PowerPoint (doc, ppt) read?
+
+LibreOffice makes new ones of them. It runs with a profile of its own in the parser's folder, in which macros, active
+content and links to other files are switched off.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psutil
+
+from core.errors import DocumentError
+from plugins.parser.unstructured.pieces import corrupt
+
+PROGRAM = "soffice"
+FILTERS = {"docx": "docx:MS Word 2007 XML", "pptx": "pptx:Impress MS PowerPoint 2007 XML"}
+INSTALL = "apt-get install libreoffice-writer-nogui libreoffice-impress-nogui"
+_SWITCHES = {
+    "/org.openoffice.Office.Common/Security/Scripting": {
+        "DisableMacrosExecution": "true",
+        "MacroSecurityLevel": "3",
+        "DisableActiveContent": "true",
+        "BlockUntrustedRefererLinks": "true",
+        "DisableOLEAutomation": "true",
+    },
+    "/org.openoffice.Office.Writer/Content/Update": {"Link": "0", "Field": "false"},
+}
+
+
+def program() -> str | None:
+    """Where LibreOffice is; None when it is not installed."""
+    return shutil.which(PROGRAM)
+
+
+def converted(file_path: Path, new_format: str, folder: Path, timeout_s: float) -> Path:
+    """The file in its new format, in ``folder``.
+
+    Raises:
+        DocumentError: LibreOffice is not there, cannot open the file, or takes too long.
+    """
+    command = program()
+    if command is None:
+        raise DocumentError(
+            f"Old Office files ({file_path.suffix.lstrip('.')}) are read through LibreOffice, which is not installed.",
+            failure_code="program_missing",
+            next_step=f"Save it as {new_format} and upload that, or ask the operator to install it ({INSTALL}).",
+        )
+    profile = folder / "profile"
+    _write_profile(profile)
+    arguments = [
+        *(command, "--headless", "--norestore", "--nolockcheck", "--nologo", "--nodefault"),
+        f"-env:UserInstallation=file://{profile}",
+        *("--convert-to", FILTERS[new_format], "--outdir", str(folder), str(file_path)),
+    ]
+    _run(arguments, {"HOME": str(folder), "TMPDIR": str(folder)}, timeout_s)
+    made = folder / f"{file_path.stem}.{new_format}"
+    if not made.is_file():
+        raise corrupt("Word" if new_format == "docx" else "PowerPoint")
+    return made
+
+
+def folder() -> tempfile.TemporaryDirectory[str]:
+    """For the profile and the new file; gone with everything in it after use."""
+    return tempfile.TemporaryDirectory(prefix="old-office-")
+
+
+def _run(arguments: list[str], variables: dict[str, str], timeout_s: float) -> None:
+    kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL") if key in os.environ}
+    process = subprocess.Popen(
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**kept, **variables},
+    )
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        raise DocumentError(
+            f"LibreOffice took longer than {timeout_s:g} seconds to open the file.",
+            failure_code="parse_timeout",
+            next_step="Save it in the new format and upload that.",
+        ) from None
+    finally:
+        # The command starts the program proper, which would go on without it.
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+        process.kill()
+        process.wait()
+
+
+def _write_profile(profile: Path) -> None:
+    items = "".join(
+        f'<item oor:path="{path}"><prop oor:name="{name}" oor:op="fuse"><value>{value}</value></prop></item>'
+        for path, values in _SWITCHES.items()
+        for name, value in values.items()
+    )
+    user = profile / "user"
+    user.mkdir(parents=True)
+    (user / "registrymodifications.xcu").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<oor:items xmlns:oor="http://openoffice.org/2001/registry" '
+        'xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"{items}</oor:items>",
+        encoding="utf-8",
+    )
