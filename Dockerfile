@@ -42,6 +42,10 @@ USER 10001
 VOLUME /data
 
 FROM runtime AS worker
+# Reads scans and pictures; other languages: apt-get install tesseract-ocr-deu and so on.
+USER root
+RUN apt-get update && apt-get install -y --no-install-recommends tesseract-ocr && rm -rf /var/lib/apt/lists/*
+USER 10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=60s --timeout=30s --start-period=60s --retries=3 CMD ["foundry", "doctor", "--only", "worker"]
 CMD ["python", "-m", "jobs.worker"]

@@ -54,6 +54,15 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """Where a word of a page stands that was recognised in a picture: ``page.text[start:end]``."""
+
+    start: int
+    end: int
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedPage:
     """One page, slide, sheet or section.
 
@@ -66,6 +75,8 @@ class ParsedPage:
     blocks: tuple[Block, ...] = ()
     label: str = ""
     """What people call it: "slide 3", "sheet Prices"; empty for a plain page."""
+    words: tuple[Word, ...] = ()
+    """In the order of the text, without overlap; only of a page whose file does not know where its words stand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from plugins.interfaces import (
 )
 from plugins.manager import PluginManager
 from plugins.manifest import Kind
-from plugins.parser.pdf import pages as pdf_pages
+from plugins.parser import pages as drawn_pages
 from plugins.rate_limiter.memory import MemoryRateLimiter
 from services.accounts import AccountService
 from services.addresses import application_address, owner_address, redis_url
@@ -252,7 +252,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
             FederatedAccounts(database),
             base_url=settings.chat.url,
         ),
-        documents=DocumentService(database, ground.blobs, indexes, renderer=pdf_pages),
+        documents=DocumentService(database, ground.blobs, indexes, renderer=drawn_pages),
         ingestion=IngestionService(
             database, ground.blobs, ground.queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
         ),

@@ -18,7 +18,7 @@ from db.models import Document, DocumentChunk, DocumentVersion, Task
 from db.repositories.documents import DocumentRepository
 from db.repositories.lexical import LexicalRepository
 from db.unit_of_work import Database
-from services import cursors
+from services import cursors, word_places
 from services.audit import ClientInfo, record
 from services.blobs import BlobStore
 from services.chunk_rows import count_out
@@ -29,12 +29,13 @@ from services.views import CollectionView, DocumentPage, DocumentStatus, Documen
 
 log = structlog.get_logger(__name__)
 
-PDF = "application/pdf"
+DRAWN = ("application/pdf", "image/")
+"""Types that have pages to draw."""
 MAX_SCALE = 4.0
 
 
 class PageRenderer(Protocol):
-    """Draws pages; the pdf plugin brings one."""
+    """Draws pages of PDF files and pictures; see ``plugins.parser.pages``."""
 
     def page_boxes(self, path: Path, page_number: int, char_start: int, char_end: int) -> list[Box]:
         """Rectangles over the characters of a page's text."""
@@ -174,7 +175,8 @@ class DocumentService:
             NotFoundError: Absent or not readable.
             ValidationError: The span does not lie on the page.
         """
-        chunk, superseded, text = await self._chunk_and_page(principal, chunk_id)
+        chunk, superseded, stored = await self._chunk_and_page(principal, chunk_id)
+        text = str(stored["text"])
         start, end = _span(chunk, char_start, char_end, len(text))
         return PassageView(
             document_id=chunk.document_id,
@@ -206,12 +208,14 @@ class DocumentService:
             NotFoundError: Absent or not readable.
             ValidationError: The type has no pages to draw, or page, span or scale do not fit.
         """
-        chunk, _, text = await self._chunk_and_page(principal, chunk_id)
-        if chunk.mime_type != PDF:
-            raise ValidationError("Only PDF pages can be drawn.", next_step="Open the passage as text.")
+        chunk, _, stored = await self._chunk_and_page(principal, chunk_id)
+        if not chunk.mime_type.startswith(DRAWN):
+            raise ValidationError(
+                "Only pages of PDF files and pictures can be drawn.", next_step="Open the passage as text."
+            )
         if not 0.2 <= scale <= MAX_SCALE:
             raise ValidationError(f"scale must be between 0.2 and {MAX_SCALE}, not {scale}.")
-        start, end = _span(chunk, char_start, char_end, len(text))
+        start, end = _span(chunk, char_start, char_end, len(str(stored["text"])))
         async with self._database.transaction(principal.organization_id) as session:
             version = await session.get_one(DocumentVersion, chunk.version_id)
         wanted = chunk.page if page is None else page
@@ -220,7 +224,9 @@ class DocumentService:
         path = self._blobs.resolve(version.file_path)
         boxes: list[Box] = []
         if wanted == chunk.page:
-            boxes = await asyncio.to_thread(self._renderer.page_boxes, path, wanted, start, end)
+            boxes = word_places.boxes(stored.get("words"), start, end)
+            if not boxes:
+                boxes = await asyncio.to_thread(self._renderer.page_boxes, path, wanted, start, end)
         png = await asyncio.to_thread(self._renderer.render_page, path, wanted, scale, boxes)
         return PagePicture(png=png, boxes=tuple(boxes), pages=version.page_count or 1)
 
@@ -235,14 +241,15 @@ class DocumentService:
             version = await DocumentRepository(session).get_version(document_id, version_id, principal=principal)
         return self._blobs.resolve(version.file_path), version.mime_type, version.filename
 
-    async def _chunk_and_page(self, principal: Principal, chunk_id: UUID) -> tuple[Chunk, bool, str]:
+    async def _chunk_and_page(self, principal: Principal, chunk_id: UUID) -> tuple[Chunk, bool, dict[str, object]]:
         principal.require(Role.VIEWER)
         async with self._database.transaction(principal.organization_id) as session:
             documents = DocumentRepository(session)
             chunk, superseded = await documents.get_chunk(chunk_id, principal=principal)
             pages = await documents.pages(chunk.version_id)
-        text = next((str(page["text"]) for page in pages if page["number"] == chunk.page), chunk.content)
-        return chunk, superseded, text
+        alone: dict[str, object] = {"text": chunk.content}
+        stored = next((page for page in pages if page["number"] == chunk.page), alone)
+        return chunk, superseded, stored
 
 
 def _span(chunk: Chunk, start: int | None, end: int | None, length: int) -> tuple[int, int]:

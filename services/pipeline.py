@@ -23,12 +23,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from config.models import Settings
 from core.errors import DocumentError, KnowledgeFoundryError
 from core.text import language
-from core.types import ChunkDraft, ParsedDocument, Vector, VectorPayload
+from core.types import ChunkDraft, JsonValue, ParsedDocument, ParsedPage, Vector, VectorPayload
 from db.models import Document, DocumentVersion, Task
 from db.repositories.indexes import IndexRepository
 from db.repositories.lexical import LexicalRepository
 from db.unit_of_work import Database
 from plugins.interfaces import EmbeddingProvider
+from services import word_places
 from services.blobs import BlobStore
 from services.chunk_rows import chunk_ids, count_out, replace_chunks
 from services.chunking import chunk_document
@@ -293,9 +294,7 @@ class IngestionPipeline:
         version.page_count = len(reading.parsed.pages)
         version.chunk_count = len(reading.drafts)
         version.paged = reading.parsed.paged
-        version.pages = [
-            {"number": page.number, "label": page.label, "text": page.text} for page in reading.parsed.pages
-        ]
+        version.pages = [_kept(page) for page in reading.parsed.pages]
         version.embedding_model = self._embedding.model_name
         version.chunking = str(self._rules)
         version.valid_from = version.valid_from or now
@@ -346,6 +345,11 @@ class IngestionPipeline:
 def indexed_text(draft: ChunkDraft) -> str:
     """What is embedded and counted: the chunk under its title and headings."""
     return f"{draft.context}\n{draft.content}" if draft.context else draft.content
+
+
+def _kept(page: ParsedPage) -> dict[str, JsonValue]:
+    kept: dict[str, JsonValue] = {"number": page.number, "label": page.label, "text": page.text}
+    return {**kept, "words": word_places.stored(page.words)} if page.words else kept
 
 
 async def _mark_document(session: AsyncSession, task: Task, code: str, message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.types import Block, BlockKind, ParsedDocument, ParsedPage
+from core.types import Block, BlockKind, Box, ParsedDocument, ParsedPage, Word
 
 
 def to_json(document: ParsedDocument) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def to_json(document: ParsedDocument) -> dict[str, Any]:
                 _storable(page.text),
                 page.label,
                 [[block.kind.value, block.start, block.end, block.level] for block in page.blocks],
+                [[w.start, w.end, w.box.left, w.box.top, w.box.right, w.box.bottom] for w in page.words],
             ]
             for page in document.pages
         ],
@@ -29,8 +30,14 @@ def from_json(data: dict[str, Any]) -> ParsedDocument:
     """The document again."""
     return ParsedDocument(
         pages=tuple(
-            ParsedPage(number, text, tuple(Block(BlockKind(k), s, e, level) for k, s, e, level in blocks), label)
-            for number, text, label, blocks in data["pages"]
+            ParsedPage(
+                number,
+                text,
+                tuple(Block(BlockKind(k), s, e, level) for k, s, e, level in blocks),
+                label,
+                tuple(Word(start, end, Box(*sides)) for start, end, *sides in words),
+            )
+            for number, text, label, blocks, words in data["pages"]
         ),
         metadata=data["metadata"],
         paged=data["paged"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -16,13 +17,19 @@ from db.models import Collection
 from services.evaluation import load_texts, read_questions, read_retrieval_set, scratch_organization
 from services.ingestion import DEFAULT_COLLECTION, clean_filename
 from services.starters import Starter, StarterService, sample_starters
-from services.views import DocumentStatus, SearchHit
+from services.views import DocumentStatus, SearchHit, TaskStatus
 from services.worker import Worker
 from tests.fixtures.application import CLIENT, Department
-from tests.fixtures.documents import pdf_pages
+from tests.fixtures.documents import HEIGHT, WIDTH, pdf_pages
+from tests.fixtures.pictures import drawn, needs_tesseract, picture, scanned_pdf
 
+SCANNED = ["The pump costs 48 EUR.", "The valve opens at 6 bar."]
 PAGES = [["The pump costs 48 EUR."], ["The valve opens at 6 bar."]]
 QUESTION = "At how many bar does the valve open?"
+
+
+def scan() -> bytes:
+    return picture(drawn(SCANNED))
 
 
 async def found(department: Department, name: str = "manual.pdf") -> SearchHit:
@@ -86,10 +93,31 @@ async def test_another_page_is_drawn_without_marks_and_one_that_is_not_there_is_
         await documents.passage(me, uuid4())
 
 
+@needs_tesseract
+@pytest.mark.parametrize(
+    ("name", "make"), [("scan.pdf", lambda: scanned_pdf(["A title page.", SCANNED])), ("scan.png", scan)]
+)
+async def test_a_citation_of_a_scan_is_marked_where_its_words_were_seen(
+    department: Department, worker: Worker, name: str, make: Callable[[], bytes]
+) -> None:
+    receipt = await department.read(worker, name, make())
+    assert (receipt.status, receipt.warnings) == (TaskStatus.COMPLETED, ())
+    documents, me, hit = department.services.documents, department.principal, await found(department, name)
+    passage = await documents.passage(me, hit.chunk_id)
+    start = passage.text.index("valve")
+    shown = await documents.page_picture(me, hit.chunk_id, char_start=start, char_end=start + len("valve opens"))
+    (box,) = shown.boxes
+    # The second line stands on 96 points under the top, its second word begins after that of 72.
+    assert box.top * HEIGHT < 92 < 96 <= box.bottom * HEIGHT + 1 < 102
+    assert 80 < box.left * WIDTH < box.right * WIDTH < 250
+    plain = await documents.page_picture(me, hit.chunk_id, char_start=0, char_end=1)
+    assert plain.png != shown.png
+
+
 async def test_text_has_passages_and_no_page_pictures(department: Department, worker: Worker) -> None:
     await department.read(worker, "manual.md", b"# Valves\n\nThe valve opens at 6 bar.\n")
     documents, me, hit = department.services.documents, department.principal, await found(department, "manual.md")
-    with pytest.raises(ValidationError, match="Only PDF pages can be drawn"):
+    with pytest.raises(ValidationError, match="Only pages of PDF files and pictures can be drawn"):
         await documents.page_picture(me, hit.chunk_id)
     passage = await documents.passage(me, hit.chunk_id)
     assert "6 bar" in passage.text[passage.char_start : passage.char_end]

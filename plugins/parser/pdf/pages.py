@@ -6,11 +6,14 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFoundError
 from core.types import Box
 from plugins.parser.pdf.text_map import OURS, read
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 HIGHLIGHT = (255, 224, 92)
 PADDING = 1.5
@@ -52,11 +55,16 @@ def render_page(path: Path, page_number: int, scale: float, boxes: Sequence[Box]
     Raises:
         NotFoundError: There is no such page, or it is damaged.
     """
-    from PIL import Image, ImageChops
-
     with _page(path, page_number) as page:
         longest = max(page.get_size())
-        image = page.render(scale=min(scale, 4000 / max(longest, 1))).to_pil().convert("RGB")
+        return marked(page.render(scale=min(scale, 4000 / max(longest, 1))).to_pil(), boxes)
+
+
+def marked(picture: Image.Image, boxes: Sequence[Box]) -> bytes:
+    """A picture as PNG with the boxes in yellow under what is drawn."""
+    from PIL import Image, ImageChops
+
+    image = picture.convert("RGB")
     marks = Image.new("RGB", image.size, "white")
     for box in boxes:
         corners = (

@@ -52,34 +52,41 @@ class PdfParser:
         return mime_type == "application/pdf"
 
     async def parse(self, file_path: Path) -> ParsedDocument:
-        return self._read(file_path)
-
-    def _read(self, file_path: Path) -> ParsedDocument:
-        import pypdfium2
-
-        try:
-            document = pypdfium2.PdfDocument(file_path)
-        except pypdfium2.PdfiumError as error:
-            raise _unreadable(error) from error
-        try:
-            if len(document) > self._options.max_pages:
-                raise DocumentError(
-                    f"The file has {len(document)} pages; {self._options.max_pages} are read at most.",
-                    failure_code="too_many_pages",
-                    next_step="Split it into smaller files.",
-                )
-            pages, damaged = _pages(document)
-        finally:
-            document.close()
-        if damaged and len(damaged) == len(pages):
-            raise _corrupt()
-        if not any(page.text.strip() for page in pages):
+        document = read_pdf(file_path, self._options.max_pages)
+        if not any(page.text.strip() for page in document.pages):
             raise DocumentError(
                 "The file has pages but no text; it is probably a scan.",
                 failure_code="no_text",
-                next_step="Run text recognition (OCR) over it and upload the result.",
+                next_step="Run text recognition (OCR) over it and upload the result, or have the ocr plugin enabled.",
             )
-        return ParsedDocument(pages, warnings=(_left_out(damaged),) if damaged else ())
+        return document
+
+
+def read_pdf(file_path: Path, max_pages: int) -> ParsedDocument:
+    """The text that the pages have of their own, which may be none.
+
+    Raises:
+        DocumentError: It is encrypted, damaged, or has more pages.
+    """
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(file_path)
+    except pypdfium2.PdfiumError as error:
+        raise _unreadable(error) from error
+    try:
+        if len(document) > max_pages:
+            raise DocumentError(
+                f"The file has {len(document)} pages; {max_pages} are read at most.",
+                failure_code="too_many_pages",
+                next_step="Split it into smaller files.",
+            )
+        pages, damaged = _pages(document)
+    finally:
+        document.close()
+    if damaged and len(damaged) == len(pages):
+        raise _corrupt()
+    return ParsedDocument(pages, warnings=(_left_out(damaged),) if damaged else ())
 
 
 def _unreadable(error: Exception) -> DocumentError:

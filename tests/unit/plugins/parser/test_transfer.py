@@ -7,16 +7,19 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.types import Block, BlockKind, ParsedDocument, ParsedPage
+from core.types import Block, BlockKind, Box, ParsedDocument, ParsedPage, Word
 from plugins.parser.transfer import from_json, to_json
 
 BLOCKS = st.builds(Block, st.sampled_from(BlockKind), st.integers(0, 50), st.integers(0, 50), st.integers(0, 6))
+BOXES = st.builds(Box, *[st.floats(0, 1)] * 4)
+WORDS = st.builds(Word, st.integers(0, 50), st.integers(0, 50), BOXES)
 PAGES = st.builds(
     ParsedPage,
     st.integers(1, 9),
     st.text(st.characters(codec="utf-8", exclude_characters="\x00")),
     st.lists(BLOCKS, max_size=3).map(tuple),
     st.text(st.characters(codec="utf-8"), max_size=9),
+    st.lists(WORDS, max_size=3).map(tuple),
 )
 DOCUMENTS = st.builds(
     ParsedDocument,

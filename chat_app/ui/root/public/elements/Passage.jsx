@@ -111,7 +111,7 @@ export default function Passage() {
           <Download className="h-4 w-4" aria-hidden="true" />File
         </a>
       </div>
-      {props.mime_type === "application/pdf" ? <Page /> : <Section />}
+      {/^(application\/pdf$|image\/)/.test(props.mime_type) ? <Page /> : <Section />}
     </div>
   );
 }
