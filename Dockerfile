@@ -33,6 +33,10 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DO_NOT_TRACK=1 \
     FOUNDRY_DATA_DIR=/data
+# Reads scans and pictures; other languages are packages of their own, such as tesseract-ocr-deu.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends tesseract-ocr \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /home/foundry --create-home --shell /usr/sbin/nologin foundry \
     && install -d -o foundry -g foundry -m 0700 /data
 WORKDIR /app
@@ -42,10 +46,6 @@ USER 10001
 VOLUME /data
 
 FROM runtime AS worker
-# Reads scans and pictures; other languages: apt-get install tesseract-ocr-deu and so on.
-USER root
-RUN apt-get update && apt-get install -y --no-install-recommends tesseract-ocr && rm -rf /var/lib/apt/lists/*
-USER 10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=60s --timeout=30s --start-period=60s --retries=3 CMD ["foundry", "doctor", "--only", "worker"]
 CMD ["python", "-m", "jobs.worker"]
