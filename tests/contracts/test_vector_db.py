@@ -2,7 +2,8 @@
 
 Qdrant runs in its client's own engine (in memory, in a folder), over HTTP and gRPC against a local server built on that
 engine, and against a real server where ``QDRANT_URL`` names one that may be written to (``QDRANT_API_KEY`` its key).
-Chroma runs in its library's engine (in memory, in a folder) and as the real server its package ships.
+Chroma runs in its library's engine (in memory, in a folder) and as the real server its package ships. For Pinecone,
+which nobody else can run, a local server speaks its protocol.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from plugins.interfaces import PluginContext, VectorDBProvider
 from plugins.vector_db.chroma.options import ChromaOptions
 from plugins.vector_db.chroma.provider import ChromaProvider
 from plugins.vector_db.pgvector.provider import PgvectorOptions, PgvectorProvider
+from plugins.vector_db.pinecone.options import PineconeOptions
+from plugins.vector_db.pinecone.provider import PineconeProvider
 from plugins.vector_db.qdrant.options import QdrantOptions
 from plugins.vector_db.qdrant.provider import QdrantProvider
 from tests.contracts.vector_db_faults import FaultContract
@@ -27,6 +30,8 @@ from tests.contracts.vector_db_suite import COLLECTION, SIZE, VectorStoreContrac
 from tests.fixtures.postgres import Database
 from tests.servers.chroma_server import KEY as CHROMA_KEY
 from tests.servers.chroma_server import ChromaDoor
+from tests.servers.pinecone_server import KEY as PINECONE_KEY
+from tests.servers.pinecone_server import PineconeServer
 from tests.servers.qdrant_engine import KEY
 from tests.servers.qdrant_server import QdrantServer
 
@@ -212,6 +217,43 @@ class TestChromaServer(VectorStoreContract, FaultContract):
         provider = await _started_chroma(context, **options, timeout_s=0.2)
         yield provider
         await provider.close()
+
+
+async def _started_pinecone(context: PluginContext, server: PineconeServer, **options: Any) -> PineconeProvider:
+    provider = PineconeProvider(PineconeOptions(host=server.address, api_key=PINECONE_KEY, **options), context)
+    await provider.start()
+    await provider.create_collection(COLLECTION, SIZE)
+    return provider
+
+
+class TestPinecone(VectorStoreContract, FaultContract):
+    """A local server of its protocol; an index that takes terms."""
+
+    metric = "dotproduct"
+
+    @pytest.fixture
+    async def server(self) -> AsyncIterator[PineconeServer]:
+        async with PineconeServer(SIZE, self.metric).running() as server:
+            yield server
+
+    @pytest.fixture
+    async def store(self, context: PluginContext, server: PineconeServer) -> AsyncIterator[VectorDBProvider]:
+        provider = await _started_pinecone(context, server, timeout_s=60)
+        yield provider
+        await provider.close()
+
+    @pytest.fixture
+    async def impatient(self, context: PluginContext, server: PineconeServer) -> AsyncIterator[VectorDBProvider]:
+        await (await _started_pinecone(context, server, timeout_s=60)).close()
+        provider = await _started_pinecone(context, server, timeout_s=0.2)
+        yield provider
+        await provider.close()
+
+
+class TestPineconeByCosine(TestPinecone):
+    """An index that takes no terms."""
+
+    metric = "cosine"
 
 
 async def _remove(prefix: str) -> None:

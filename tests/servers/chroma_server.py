@@ -5,7 +5,6 @@ The REST interface is version 2 of Chroma 1.5. All tests of a run share the proc
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import socket
@@ -25,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.servers.loopback import listening
+from tests.servers.silence import SilentServer
 
 KEY = "chroma-test-key"
 RETRY_AFTER_S = 7
@@ -80,7 +80,7 @@ def _await_answer(address: str, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-class ChromaDoor:
+class ChromaDoor(SilentServer):
     """Stands before the server in this process, passes calls on and remembers them.
 
     Attributes:
@@ -92,6 +92,7 @@ class ChromaDoor:
     """
 
     def __init__(self, behind: str) -> None:
+        super().__init__()
         self.behind = behind
         self.address = ""
         self.fault = Fault.NONE
@@ -100,8 +101,6 @@ class ChromaDoor:
         self.headers: dict[str, str] = {}
         self.version = ""
         self.batch = 0
-        self._opened = self._cancelled = 0
-        self._changed = asyncio.Condition()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
@@ -117,16 +116,6 @@ class ChromaDoor:
     def misbehave(self, fault: str) -> None:
         """Answer every call with this fault from now on; ``none`` ends it."""
         self.fault = Fault(fault)
-
-    async def until_opened(self, count: int) -> None:
-        """Wait until so many calls have come to a silent server; at most 30 s."""
-        async with asyncio.timeout(30), self._changed:
-            await self._changed.wait_for(lambda: self._opened >= count)
-
-    async def until_cancelled(self, count: int) -> None:
-        """Wait until so many calls were given up by the other side; at most 30 s."""
-        async with asyncio.timeout(30), self._changed:
-            await self._changed.wait_for(lambda: self._cancelled >= count)
 
     async def _answer(self, request: Request) -> Response:
         operation = request.url.path.rpartition("/")[2]
@@ -161,19 +150,9 @@ class ChromaDoor:
             case Fault.CUT:
                 return Response(b'{"ids', headers={"Content-Length": "1000"})
             case Fault.SILENT:
-                await self._count(opened=1)
-                while (await request.receive())["type"] != "http.disconnect":
-                    pass
-                await self._count(cancelled=1)
-                return Response(status_code=499)
+                return await self.silence(request)
             case _:
                 return None
-
-    async def _count(self, *, opened: int = 0, cancelled: int = 0) -> None:
-        async with self._changed:
-            self._opened += opened
-            self._cancelled += cancelled
-            self._changed.notify_all()
 
 
 def _error(status: int, kind: str, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -11,15 +11,14 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from core.errors import ConfigurationError, ProviderError
-from plugins.upstream import translated
 from plugins.vector_db.chroma.engine import (
     SERVICE,
     CollectionGoneError,
@@ -30,16 +29,14 @@ from plugins.vector_db.chroma.engine import (
     index_configuration,
 )
 from plugins.vector_db.chroma.options import ChromaOptions
+from plugins.vector_db.rest import RestService, unencrypted
 
 log = structlog.get_logger(__name__)
 
 OLDEST: Final = (1, 0)
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _BATCH_BYTES: Final = 16_000_000
 """A server takes 40 MB in one request unless told otherwise."""
 _COMPONENT_BYTES: Final = 24
-
-_Answer = TypeVar("_Answer", bound=BaseModel)
 
 
 class _Limits(BaseModel):
@@ -66,23 +63,20 @@ class ChromaServer:
     """An ``Engine`` that asks a server."""
 
     def __init__(self, options: ChromaOptions, http: httpx.AsyncClient) -> None:
-        self._http = http
-        self._timeout_s = options.timeout_s
         self._batch = options.upsert_batch
         self._root = f"{options.address}/api/v2"
         self._collections = f"{self._root}/tenants/{options.tenant}/databases/{options.database}/collections"
-        self._headers = {"content-type": "application/json"}
-        key = options.api_key.get_secret_value()
-        if key:
-            bearer = options.key_header == "authorization"
-            self._headers[options.key_header] = f"Bearer {key}" if bearer else key
-        parts = urlsplit(options.address)
-        if key and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            log.warning("chroma_key_travels_unencrypted", host=parts.hostname)
+        headers: dict[str, str] = {}
+        if key := options.api_key.get_secret_value():
+            headers[options.key_header] = f"Bearer {key}" if options.key_header == "authorization" else key
+            if unencrypted(options.address):
+                log.warning("chroma_key_travels_unencrypted", host=urlsplit(options.address).hostname)
+        self._timeout_s = options.timeout_s
+        self._rest = RestService(SERVICE, http, headers, options.timeout_s)
 
     async def open(self) -> None:
         await self.check(self._timeout_s)
-        limits = _read(_Limits, await self._asked("GET", f"{self._root}/pre-flight-checks"))
+        limits = self._rest.read(_Limits, await self._asked("GET", f"{self._root}/pre-flight-checks"))
         if limits.max_batch_size > 0:
             self._batch = min(self._batch, limits.max_batch_size)
 
@@ -109,12 +103,12 @@ class ChromaServer:
         told = await self._found("GET", f"{self._collections}/{name}")
         if told is None:
             return None
-        collection = _read(_Collection, told)
+        collection = self._rest.read(_Collection, told)
         return Shape(collection.id, collection.metadata or {}, collection.configuration_json, collection.dimension)
 
     async def create(self, name: str, metadata: Mapping[str, Any], search_ef: int) -> None:
         body = {"name": name, "metadata": dict(metadata), "configuration": index_configuration(search_ef)}
-        _read(_Collection, await self._asked("POST", self._collections, body))
+        self._rest.read(_Collection, await self._asked("POST", self._collections, body))
 
     def batch(self, vector_size: int) -> int:
         return max(1, min(self._batch, _BATCH_BYTES // (vector_size * _COMPONENT_BYTES)))
@@ -131,14 +125,14 @@ class ChromaServer:
             "where": where,
             "include": ["metadatas", "distances"],
         }
-        told = _read(_Found, await self._inside(collection, "query", body))
+        told = self._rest.read(_Found, await self._inside(collection, "query", body))
         if len(told.metadatas) != 1 or len(told.distances) != 1 or len(told.metadatas[0]) != len(told.distances[0]):
-            raise _nonsense()
+            raise self._rest.nonsense()
         return [Near(*near) for near in zip(told.metadatas[0], told.distances[0], strict=True)]
 
     async def count(self, collection: str, where: Where, limit: int, offset: int) -> int:
         body = {"where": where, "limit": limit, "offset": offset, "include": []}
-        return len(_read(_Page, await self._inside(collection, "get", body)).ids)
+        return len(self._rest.read(_Page, await self._inside(collection, "get", body)).ids)
 
     async def delete(self, collection: str, where: Where) -> None:
         await self._inside(collection, "delete", {"where": where})
@@ -159,51 +153,17 @@ class ChromaServer:
         self, method: str, url: str, body: dict[str, Any] | bytes | None = None, *, timeout_s: float | None = None
     ) -> Any:
         """The answer; None when the server says that there is no such thing."""
-        response = await self._sent(method, url, body, timeout_s)
-        with translated(SERVICE, foreign=True):
-            # Something else than Chroma behind the address says 404 in its own words.
-            if response.status_code == 404 and "NotFoundError" in response.text:
-                return None
-            return _answer(response)
+        response = await self._rest.sent(method, url, body, timeout_s=timeout_s)
+        # Something else than Chroma behind the address says 404 in its own words.
+        if response.status_code == 404 and "NotFoundError" in response.text:
+            return None
+        return self._rest.answer(response)
 
     async def _asked(
         self, method: str, url: str, body: dict[str, Any] | None = None, *, timeout_s: float | None = None
     ) -> Any:
-        response = await self._sent(method, url, body, timeout_s)
-        with translated(SERVICE, foreign=True):
-            return _answer(response)
-
-    async def _sent(
-        self, method: str, url: str, body: dict[str, Any] | bytes | None, timeout_s: float | None
-    ) -> httpx.Response:
-        seconds = timeout_s or self._timeout_s
-        content = json.dumps(body).encode() if isinstance(body, dict) else body
-        with translated(SERVICE, foreign=True):
-            async with asyncio.timeout(seconds):
-                # Ours ends a call first.
-                return await self._http.request(
-                    method, url, content=content, headers=self._headers, timeout=seconds + 1
-                )
-
-
-def _answer(response: httpx.Response) -> Any:
-    response.raise_for_status()
-    told = response.json()
-    if told is None:
-        raise _nonsense()
-    return told
+        return self._rest.answer(await self._rest.sent(method, url, body, timeout_s=timeout_s))
 
 
 def _written(rows: Rows) -> bytes:
     return json.dumps({"ids": rows.ids, "embeddings": rows.vectors.tolist(), "metadatas": rows.metadatas}).encode()
-
-
-def _read(model: type[_Answer], told: Any) -> _Answer:
-    try:
-        return model.model_validate(told)
-    except ValidationError as error:
-        raise _nonsense() from error
-
-
-def _nonsense() -> ProviderError:
-    return ProviderError(f"{SERVICE} answered with something else than was asked for.")
