@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from core.errors import ProviderError, ProviderUnavailableError
 from core.identity import Principal
 from core.similarity import rescaled
-from core.types import Candidate, Chunk, HybridHit, VectorFilter
+from core.types import Candidate, Chunk, HybridHit, VectorFilter, VectorPayload
 from db.models import Document, IndexedVersion
 from db.repositories.documents import DocumentRepository
 from db.repositories.indexes import IndexRepository
@@ -162,10 +162,10 @@ class HybridRetriever:
                 return found, (PRIMARY_STORE,)
             except ProviderError as error:
                 log.warning("vector_store_down", store=fallback.store, reason=error.code)
-        text = await search_full_text(
-            self._database, search.principal, search.weighed.term_idf, search.filters, search.limit
-        )
-        return _distinct(text), (VECTOR_DB,)
+        return _distinct(await self._full_text(search, search.limit)), (VECTOR_DB,)
+
+    async def _full_text(self, search: _Search, limit: int) -> list[Candidate]:
+        return await search_full_text(self._database, search.principal, search.weighed.term_idf, search.filters, limit)
 
     async def _is_current(self, index: Index, search: _Search, scope: _Scope) -> bool:
         """Whether every document that answers has its vectors there."""
@@ -215,6 +215,8 @@ class HybridRetriever:
             nearest = await index.vectors.search(index.collection, dense, depth, search.filters)
             return [HybridHit(hit.id, hit.payload, _similarity(hit.score, index.embedding), None) for hit in nearest]
         hits = await index.vectors.search_hybrid(index.collection, dense, search.weighed.vector, depth, search.filters)
+        if not index.vectors.supports_sparse:
+            hits = _with_words(hits, await self._full_text(search, depth), search.principal.organization_id)
         hits = [replace(hit, dense_score=_similarity(hit.dense_score, index.embedding)) for hit in hits]
         if search.mode is SearchMode.BM25:
             return [hit for hit in hits if hit.sparse_score]
@@ -241,6 +243,19 @@ class HybridRetriever:
         return _distinct(
             [Candidate(chunks[hit.id], scores[hit.id], hit.dense_score, hit.sparse_score) for hit in ranked]
         )
+
+
+def _with_words(hits: Sequence[HybridHit], text: Sequence[Candidate], organization_id: UUID) -> list[HybridHit]:
+    """The hits of a store that compares no words, with PostgreSQL's judgement of the words."""
+    by_id = {hit.id: hit for hit in hits}
+    for candidate in text:
+        chunk = candidate.chunk
+        payload = VectorPayload(
+            organization_id, chunk.collection_id or UUID(int=0), chunk.document_id, chunk.version_id
+        )
+        known = by_id.get(chunk.id) or HybridHit(chunk.id, payload, None, None)
+        by_id[chunk.id] = replace(known, sparse_score=candidate.sparse_score)
+    return list(by_id.values())
 
 
 def _each_from_its_index(

@@ -21,6 +21,7 @@ from services import moving
 from services.bootstrap import Services
 from services.indexes import IndexRole
 from services.live import Live, open_live
+from services.retrieval import SearchMode
 from services.worker import Worker, open_worker
 from tests.fixtures.application import Department, assert_bound_by_policies, make_department
 from tests.servers.qdrant_server import QdrantServer
@@ -149,6 +150,17 @@ async def test_another_store_gives_the_same_answers_while_documents_move_and_bac
         await stack.work_off()
         assert await stack.answers() == before
     assert stack.services.indexes.primary.id != old.id, "what is retired stays so"
+
+
+async def test_a_store_that_compares_no_words_is_helped_by_postgresql(stack: Stack, chroma_address: str) -> None:
+    entry = {"name": "chroma", "plugin": "plugins.vector_db.chroma.provider:ChromaProvider",
+             "config": {"url": chroma_address, "collection_prefix": "moving-"}}  # fmt: skip
+    before = await stack.answers()
+    await stack.change(is_store("chroma"), vector_db={"provider": "chroma"}, plugins={"vector_db": [entry]})
+    assert await stack.work_off() == 3
+    assert [cited for _, cited in await stack.answers()] == [cited for _, cited in before]
+    found = await stack.services.search.search(stack.principal, "P-400 2,000", limit=5, mode=SearchMode.BM25)
+    assert [hit.filename for hit in found] == ["pumps.md"]
 
 
 async def test_what_nobody_searches_any_more_is_emptied_but_not_before_its_last_readers_are_done(
