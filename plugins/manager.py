@@ -38,6 +38,7 @@ from plugins.interfaces import (
     VectorDBProvider,
 )
 from plugins.manifest import Entries, Entry, Kind, discover
+from plugins.missing import how_to_install
 from plugins.references import resolve, validate_options
 from plugins.sandbox import probe
 from plugins.set_aside import SetAside
@@ -283,7 +284,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, KnowledgeFoundryError):
         return str(error)
     if isinstance(error, ModuleNotFoundError):
-        return f"It needs the package {error.name}, which is not installed."
+        return f"It needs the package {error.name}, which is not installed: {how_to_install(error.name or '')}"
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

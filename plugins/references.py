@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.errors import ConfigurationError
 from plugins.installed import GROUP, entry_point
+from plugins.missing import how_to_install
 
 _MODULE = re.compile(r"plugins(\.[A-Za-z_]\w*)+")
 _SECRET = re.compile(r"key|secret|password|token|credential|authorization", re.I)
@@ -35,8 +36,12 @@ def resolve(reference: str) -> type[Any]:
         found = installed.load() if installed is not None else getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:
         own = error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}."))
-        what = "there is no such module" if own else f"it needs the package {error.name}, which is not installed"
-        raise ConfigurationError(f"plugin: {reference}: {what}.") from error
+        if own:
+            raise ConfigurationError(f"plugin: {reference}: there is no such module.") from error
+        raise ConfigurationError(
+            f"plugin: {reference}: it needs the package {error.name}, which is not installed.",
+            next_step=f"Install it: {how_to_install(error.name or '')}",
+        ) from error
     except AttributeError as error:
         raise ConfigurationError(f"plugin: {reference}: {error}.") from error
     options = getattr(found, "Options", None)

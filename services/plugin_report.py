@@ -18,6 +18,7 @@ from plugins.installed import Offered, installed, offered
 from plugins.interfaces import PROTOCOL_VERSION, PluginContext
 from plugins.manager import SCHEMA_FILE, PluginManager, PluginState, schema_of
 from plugins.manifest import KINDS
+from plugins.missing import how_to_install
 from plugins.references import resolve
 from services.bootstrap import open_services
 
@@ -119,7 +120,7 @@ def _unused(item: Offered, line: Line) -> Line:
         return replace(line, state=Report.BROKEN, reason=f"{SCHEMA_FILE} is not that of its options")
     absent = _absent(item)
     if absent:
-        return replace(line, state=Report.MISSING, reason=f"needs {', '.join(absent)}: see its README")
+        return replace(line, state=Report.MISSING, reason=f"needs {', '.join(absent)}: {how_to_install(absent[0])}")
     return replace(line, state=Report.AVAILABLE)
 
 
