@@ -122,7 +122,8 @@ class Mover:
         tried = Task.version_id == version, Task.task_type == TASK_MOVE, Task.meta["target"].astext == self._target
         busy = exists().where(Task.version_id == version, Task.status.in_(("queued", "running")))
         just_tried = exists().where(*tried, Task.created_at > func.now() - AGAIN_AFTER)
-        tries = select(func.count(Task.id)).where(*tried).scalar_subquery()
+        # A move that ended well but could not reach the fallback is no try: the fallback may be down for long.
+        tries = select(func.count(Task.id)).where(*tried, Task.status == "failed").scalar_subquery()
         return (
             select(Document.organization_id, Document.id, version)
             .join(DocumentVersion, DocumentVersion.id == version)

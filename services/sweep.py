@@ -1,6 +1,6 @@
 """What did the queue forget?
 
-One of the two modules that look across organisations. Bells that were never rung, leases that ran out, tasks nobody
+One of the modules that look across organisations. Bells that were never rung, leases that ran out, tasks nobody
 took: all become rings again. Safe to run anywhere and any number of times.
 """
 

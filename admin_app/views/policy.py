@@ -32,7 +32,8 @@ def _collections(api: ApiClient) -> None:
             key=f"class-{collection['id']}",
         )
         if chosen != collection["data_class"]:
-            _told(partial(api.patch, f"/api/v1/collections/{collection['id']}", {"data_class": chosen}))
+            change = partial(api.patch, f"/api/v1/collections/{collection['id']}", {"data_class": chosen})
+            _told(change, f"{collection['name']} is {chosen} from now on.")
 
 
 def _models(api: ApiClient) -> None:
@@ -47,13 +48,14 @@ def _models(api: ApiClient) -> None:
         )
         if st.form_submit_button("Save", type="primary"):
             names = [line.strip() for line in (text or "").splitlines() if line.strip()]
-            _told(partial(api.put, "/api/v1/organization/models", {"models": names}))
+            allows = ", ".join(names) or "All models"
+            _told(partial(api.put, "/api/v1/organization/models", {"models": names}), f"Allowed: {allows}.")
 
 
-def _told(call: Callable[[], object]) -> None:
+def _told(call: Callable[[], object], done: str) -> None:
     try:
         call()
     except ApiProblem as problem:
         st.error(str(problem))
     else:
-        st.success("Saved.")
+        st.success(done)

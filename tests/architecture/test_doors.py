@@ -11,8 +11,8 @@ from services.job_queue import JOBS
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "config", "db", "plugins", "graph", "services", "jobs", "chat_app", "admin_app")
 MAINTENANCE = "db.maintenance"
-MAY_MAINTAIN = {"services/operator.py", "services/sweep.py", "services/worker.py"}
-"""The two rooms that look across organisations, and the worker, which opens the role for the sweep it carries."""
+MAY_MAINTAIN = {"services/moving.py", "services/operator.py", "services/sweep.py", "services/worker.py"}
+"""The rooms that look across organisations, and the worker, which opens the role for the sweep and moves it carries."""
 
 
 def _imports(path: Path) -> set[str]:

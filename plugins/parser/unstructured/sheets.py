@@ -41,17 +41,19 @@ def new_workbook(file_path: Path, max_cells: int) -> ParsedDocument:
     """One page a sheet of an xlsx file; the values of formulas as they were saved."""
     from openpyxl import load_workbook
 
-    try:
-        workbook = load_workbook(file_path, read_only=True, data_only=True)
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise corrupt("Excel") from error
-    try:
-        sheets = ((sheet.title, sheet.iter_rows(values_only=True)) for sheet in workbook.worksheets)
-        return _pages(sheets, _Budget(max_cells))
-    finally:
-        workbook.close()
+    # Rows that were not read to their end would keep the file open beyond the workbook.
+    with file_path.open("rb") as file:
+        try:
+            workbook = load_workbook(file, read_only=True, data_only=True)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise corrupt("Excel") from error
+        try:
+            sheets = ((sheet.title, sheet.iter_rows(values_only=True)) for sheet in workbook.worksheets)
+            return _pages(sheets, _Budget(max_cells))
+        finally:
+            workbook.close()
 
 
 def old_workbook(file_path: Path, max_cells: int) -> ParsedDocument:
