@@ -102,7 +102,7 @@ async def test_a_collection_becomes_confidential_and_models_are_named(
         await expect(page.get_by_role("textbox", name="One name or pattern a line")).to_have_value(
             "gpt-5*\nllama3.1:8b"
         )
-        await expect(page.get_by_text("Confidential: local models only")).to_be_visible()
+        await expect(page.get_by_role("combobox").first).to_have_value("Confidential: local models only")
 
 
 async def _choose(page: Page, option: str) -> None:
