@@ -110,7 +110,8 @@ async def _prepared(services: Services) -> Principal:
 async def compare(folder: Path, rate: float, turns: int) -> dict[str, dict[str, float]]:
     """Turns without and with swapping, one after the other."""
     calm, swapped = Side(), Side()
-    async with any_stack(folder, say=lambda *_: None), open_live(grace_s=1.0) as live:
+    async with any_stack(folder, say=lambda *_: None) as stack, open_live(grace_s=1.0) as live:
+        await first_run.ensure_first_account(stack.settings)
         principal = await _prepared(live())
         warm = Side()
         await _turn(live, principal, warm, rate, swapping=False)
