@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from config.loader import LoadedSettings, load_settings
 from config.models import Settings
 from config.section import Section
+from core.background import PATIENCE_S, end
 from core.errors import ConfigurationError
 from core.types import PluginStatus
 from plugins.manager import PluginManager, PluginState
@@ -174,8 +175,7 @@ async def open_live(loaded: LoadedSettings | None = None, *, grace_s: float = GR
             async with dog.watching():
                 yield live
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            await end(following, patience_s=5 * PATIENCE_S)
             await live.close()
 
 

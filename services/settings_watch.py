@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from config.loader import LoadedSettings, load_settings, settings_files
+from core.background import end
 from core.errors import KnowledgeFoundryError
 from db.unit_of_work import Database
 from services.saved_settings import saved
@@ -72,8 +73,7 @@ class Watch:
                     waited += LOOK_S
                     await self._look(at_versions=False)
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await end(listening)
 
     async def _look(self, *, at_versions: bool) -> None:
         try:

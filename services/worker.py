@@ -17,6 +17,7 @@ import structlog
 from config.loader import LoadedSettings, load_settings
 from config.models import Settings
 from config.plugins import PluginEntry
+from core.background import end
 from core.errors import DocumentError
 from core.security.content_type import ACCEPTED, SUFFIXES
 from core.types import ParsedDocument
@@ -137,7 +138,7 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                 try:
                     yield worker
                 finally:
-                    house.cancel()
+                    await end(house)
                     await worker.drain()
         finally:
             await pool.close()
@@ -158,8 +159,7 @@ async def _telling(live: Live, notices: Notifications) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        await end(looking)
         await notices.close(sending)
 
 
