@@ -19,6 +19,6 @@ def create_engine(
         pool_timeout=10,
         connect_args={
             "connect_timeout": 10,
-            "options": "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000",
+            "options": "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=15000",
         },
     )

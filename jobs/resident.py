@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from uuid import UUID
 
+from core.background import end
 from services.worker import Worker, open_worker
 
 
@@ -35,11 +35,11 @@ class Resident:
         if self._error is not None:
             raise self._error
 
-    def submit(self, organization_id: UUID, task_id: UUID) -> None:
-        """Begin a task, waiting for a free place."""
+    def ring(self) -> None:
+        """There may be something to do."""
         if self._loop is None or self._worker is None:
             raise RuntimeError("the resident loop is not running")
-        asyncio.run_coroutine_threadsafe(self._worker.accept(organization_id, task_id), self._loop).result()
+        self._loop.call_soon_threadsafe(self._worker.ring)
 
     def stop(self) -> None:
         """Finish the tasks in hand, then close everything."""
@@ -60,8 +60,11 @@ class Resident:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with open_worker() as self._worker:
+            serving = asyncio.create_task(self._worker.serve(), name="dispatcher")
             self._ready.set()
             await self._stop.wait()
+            # What is in hand is read to its end when the worker closes.
+            await end(serving)
 
 
 _current: list[Resident] = []

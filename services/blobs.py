@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from core.crash_points import crash_point
 from core.errors import ConfigurationError, DocumentError, NotFoundError
 
 
@@ -46,9 +47,11 @@ class BlobStore:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor, name = tempfile.mkstemp(dir=folder, prefix=".incoming-")
             temporary = Path(name)
+            crash_point("blob.write")
             with os.fdopen(descriptor, "wb") as file:
                 digest, size = await _copy(chunks, file.fileno(), limit_bytes)
                 await asyncio.to_thread(os.fsync, file.fileno())
+            crash_point("blob.written")
             target = folder / digest[:2] / digest
             await asyncio.to_thread(_publish, temporary, target)
             return StoredBlob(digest, size, str(target.relative_to(self._root)))
@@ -104,6 +107,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _publish(temporary: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary.rename(target)
+    crash_point("blob.renamed")
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

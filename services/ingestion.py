@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.crash_points import crash_point
 from core.errors import ConflictError, NotFoundError, ProviderUnavailableError, QuotaError, ValidationError
 from core.identity import Principal, Role, Scope
 from core.security import content_type
@@ -25,6 +26,7 @@ from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
 from services.audit import ClientInfo, record
 from services.blobs import BlobStore, StoredBlob
+from services.cancelling import cancel_task
 from services.job_queue import JobQueue
 from services.receipts import receipt_of
 from services.views import Receipt
@@ -125,19 +127,33 @@ class IngestionService:
             rows = await DocumentRepository(session).list_tasks(principal, limit=1, task_id=task_id)
             if not rows:
                 raise NotFoundError(f"There is no task {task_id} that you may see.")
-            return receipt_of(rows[0][0], rows[0][1])
+            places = await DocumentRepository(session).queue_positions([row[0] for row in rows])
+            return receipt_of(rows[0][0], rows[0][1], queue_position=places.get(task_id))
 
     async def list_tasks(self, principal: Principal, *, limit: int = 50) -> tuple[Receipt, ...]:
         """The newest tasks of readable documents."""
         async with self._database.transaction(principal.organization_id) as session:
             rows = await DocumentRepository(session).list_tasks(principal, limit=limit)
-            return tuple(receipt_of(task, version) for task, version in rows)
+            places = await DocumentRepository(session).queue_positions([row[0] for row in rows])
+            return tuple(receipt_of(task, version, queue_position=places.get(task.id)) for task, version in rows)
+
+    async def cancel(self, principal: Principal, task_id: UUID, *, client: ClientInfo) -> Receipt:
+        """Stop reading a document, or do not begin; an older version of it goes on answering.
+
+        Raises:
+            NotFoundError: Absent or not yours to see.
+            ConflictError: It has ended already.
+        """
+        principal.require(Role.EDITOR, Scope.WRITE)
+        async with self._database.transaction(principal.organization_id) as session:
+            return await cancel_task(session, principal, task_id, client=client)
 
     # -- steps of an upload
 
     async def _admit(
         self, principal: Principal, collection_id: UUID | None, upload: _Upload, client: ClientInfo
     ) -> Receipt:
+        crash_point("upload.insert")
         async with self._database.transaction(principal.organization_id) as session:
             documents = DocumentRepository(session)
             # The organisation's row is the queue in which uploads of one organisation pass quota and naming.
@@ -184,16 +200,20 @@ class IngestionService:
                 after={"version": number, "sha256": upload.blob.sha256},
             )
             await session.refresh(task)
+            crash_point("upload.inserted")
             return receipt_of(task, version)
 
     async def _ring(self, organization_id: UUID, task_id: UUID) -> None:
+        crash_point("upload.committed")
         try:
             await self._queue.ring(organization_id, task_id)
+            crash_point("upload.enqueued")
         except ProviderUnavailableError as error:
             log.warning("ring_postponed", task_id=str(task_id), reason=error.code)
             return
         async with self._database.transaction(organization_id) as session:
             await session.execute(delete(OutboxEntry).where(OutboxEntry.task_id == task_id))
+        crash_point("upload.rung")
 
     async def _forget_if_unused(self, organization_id: UUID, blob: StoredBlob) -> None:
         async with self._database.transaction(organization_id) as session:

@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy import Update, func, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.crash_points import crash_point
 from core.errors import ConflictError, DatabaseError
 from db.models import Task
 from db.unit_of_work import Database
@@ -68,8 +69,10 @@ class LeaseKeeper:
             )
             .returning(Task.attempts)
         )
+        crash_point("lease.take")
         async with self._database.transaction(organization_id) as session:
             token = await session.scalar(statement)
+        crash_point("lease.taken")
         return None if token is None else Lease(organization_id, task_id, token)
 
     @asynccontextmanager

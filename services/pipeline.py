@@ -1,43 +1,42 @@
 """How does a stored file become something that can be found?
 
 parsing → chunking → embedding → indexing → verifying → ready. Every step can be repeated: chunk ids follow from version
-and position, vectors replace themselves, and chunks, statistics and the switch to the new version are one transaction
-that carries the lease's token.
+and place, vectors replace themselves, and what makes a version the active one is a single transaction.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-import numpy as np
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from config.models import Settings
+from core.crash_points import crash_point
 from core.errors import DocumentError, KnowledgeFoundryError
 from core.text import language
-from core.types import ChunkDraft, JsonValue, ParsedDocument, ParsedPage, Vector, VectorPayload
+from core.types import ChunkDraft, JsonValue, ParsedDocument, VectorPayload
 from db.models import Document, DocumentVersion, Task
-from db.repositories.indexes import IndexRepository
-from db.repositories.lexical import LexicalRepository
 from db.unit_of_work import Database
 from plugins.interfaces import EmbeddingProvider
-from services import word_places
 from services.blobs import BlobStore
-from services.chunk_rows import chunk_ids, count_out, replace_chunks
+from services.chunk_rows import chunk_ids
 from services.chunking import chunk_document
-from services.indexes import Index, Indexes
+from services.indexes import Indexes
 from services.leases import Lease, LeaseKeeper, LeaseLostError
-from services.lexical import LexicalIndex, TermCounts, chunks_per_term, count_terms
-from services.receipts import WARNINGS
-from services.vector_writing import probe, remove_vectors, store_vectors
+from services.lexical import LexicalIndex, TermCounts, count_terms
+from services.shared_embedding import SharedEmbedding
+from services.task_progress import TaskProgress
+from services.vector_writing import remove_vectors
+from services.version_switch import Reading, VersionSwitch
+from services.version_vectors import LAST_PERCENT, Indexed, VersionVectors
 from services.views import IngestionStage
 
 log = structlog.get_logger(__name__)
@@ -48,9 +47,6 @@ Parse = Callable[[Path, str], Awaitable[ParsedDocument]]
 """Reads a file of a MIME type in a limited child process."""
 
 MAX_ATTEMPTS = 3
-BATCH = 64
-TELL_S = 0.5
-"""Between two notes of progress in a task's row, at least."""
 CONTEXT_RESERVE_TOKENS = 40
 LANGUAGE_SAMPLE, LANGUAGE_PAGES = 700, 3
 """Characters of a page, and pages, from which the language of a document is told."""
@@ -82,7 +78,7 @@ def rules_for(settings: Settings, embedding: EmbeddingProvider) -> ChunkingRules
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is being read."""
+    """What is being read; ``meta`` is what an attempt before this one noted."""
 
     document_id: UUID
     collection_id: UUID
@@ -90,16 +86,7 @@ class _Work:
     filename: str
     mime_type: str
     file_path: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A version, ready to be written."""
-
-    parsed: ParsedDocument
-    drafts: Sequence[ChunkDraft]
-    counted: Sequence[TermCounts]
-    ids: Sequence[UUID]
+    meta: Mapping[str, JsonValue]
 
 
 class IngestionPipeline:
@@ -123,19 +110,27 @@ class IngestionPipeline:
         self._leases = leases
         self._parse = parse
         self._embedding = embedding
+        self._shared = SharedEmbedding(embedding)
         self._indexes = indexes
         self._lexical = lexical
         self._rules = rules
+        self._switch = VersionSwitch(database, leases, indexes)
         self._ended = ended
-        self._told: dict[UUID, float] = {}
 
     async def run(self, organization_id: UUID, task_id: UUID) -> None:
         """Do the task unless it is done or somebody else does it; afterwards its row says the truth."""
-        lease = await self._leases.take(organization_id, task_id)
-        if lease is None:
-            return
+        lease = await self.take(organization_id, task_id)
+        if lease is not None:
+            await self.carry_out(lease)
+
+    async def take(self, organization_id: UUID, task_id: UUID) -> Lease | None:
+        """The task, to be carried out; None when it is done or somebody else does it."""
+        return await self._leases.take(organization_id, task_id)
+
+    async def carry_out(self, lease: Lease) -> None:
+        """Do a task that was taken."""
+        organization_id, task_id = lease.organization_id, lease.task_id
         started = time.perf_counter()
-        self._told[task_id] = time.monotonic()
         try:
             async with self._leases.kept(lease):
                 await self._attempt(lease)
@@ -157,8 +152,6 @@ class IngestionPipeline:
         else:
             log.info("document_ready", task_id=str(task_id), seconds=round(time.perf_counter() - started, 3))
             self._ended(organization_id, task_id)
-        finally:
-            self._told.pop(task_id, None)
 
     async def _attempt(self, lease: Lease) -> None:
         if lease.token > MAX_ATTEMPTS:
@@ -168,20 +161,36 @@ class IngestionPipeline:
                 next_step="Check the file, or tell the operator.",
             )
         work = await self._begin(lease)
-        parsed = await self._parse(self._blobs.resolve(work.file_path), work.mime_type)
-        await self._stage(lease, IngestionStage.CHUNKING, 30)
-        drafts = self._chunk(work, parsed)
-        counted = [count_terms(indexed_text(draft), draft.language) for draft in drafts]
-        sparse = await self._lexical.weigh_chunks(lease.organization_id, counted)
-        ids = chunk_ids(work.version_id, drafts)
-        vectors = await self._embed(lease, drafts)
-        await self._stage(lease, IngestionStage.INDEXING, 85)
-        payload = VectorPayload(lease.organization_id, work.collection_id, work.document_id, work.version_id)
-        reached = await store_vectors(self._indexes, payload, ids, vectors, sparse)
-        await self._stage(lease, IngestionStage.VERIFYING, 95)
-        await probe(self._indexes.primary, payload, ids, vectors)
-        stale = await self._switch(lease, work, _Reading(parsed, drafts, counted, ids), reached)
+        progress = TaskProgress(self._leases, lease, work.meta)
+        crash_point("parse.begin")
+        parsed = await self._read(work)
+        crash_point("parse.done")
+        await progress.enter(IngestionStage.CHUNKING, 30)
+        # Off the loop: hundreds of pages take seconds, and the heartbeat must go on.
+        drafts, counted = await asyncio.to_thread(self._cut, work, parsed)
+        chunks = Indexed(
+            VectorPayload(lease.organization_id, work.collection_id, work.document_id, work.version_id),
+            chunk_ids(work.version_id, drafts),
+            [indexed_text(draft) for draft in drafts],
+            await self._lexical.weigh_chunks(lease.organization_id, counted),
+        )
+        vectors = VersionVectors(self._indexes, self._shared, self._embedding.model_name, progress)
+        reached = await vectors.store(chunks)
+        await progress.enter(IngestionStage.VERIFYING, LAST_PERCENT)
+        await vectors.probe(chunks)
+        reading = Reading(
+            work.document_id,
+            work.version_id,
+            parsed,
+            drafts,
+            counted,
+            chunks.ids,
+            self._embedding.model_name,
+            str(self._rules),
+        )
+        stale = await self._switch.switch(progress, reading, reached)
         await remove_vectors(reached, stale, lease.organization_id)
+        crash_point("cleanup.done")
 
     # -- steps
 
@@ -189,7 +198,7 @@ class IngestionPipeline:
         async with self._database.transaction(lease.organization_id) as session:
             await self._leases.write(lease, session, stage=IngestionStage.PARSING.value, progress=5)
             statement = (
-                select(Document, DocumentVersion)
+                select(Document, DocumentVersion, Task.meta)
                 .join(DocumentVersion, DocumentVersion.document_id == Document.id)
                 .join(Task, Task.version_id == DocumentVersion.id)
                 .where(Task.id == lease.task_id, ~Document.is_deleted)
@@ -199,7 +208,7 @@ class IngestionPipeline:
                 raise DocumentError(
                     "The document was deleted.", failure_code="deleted", next_step="Upload it again if you need it."
                 )
-            document, version = row
+            document, version, meta = row
             document.status = "indexing"
             return _Work(
                 document.id,
@@ -208,16 +217,21 @@ class IngestionPipeline:
                 version.filename,
                 version.mime_type,
                 version.file_path,
+                meta,
             )
 
-    async def _stage(self, lease: Lease, stage: IngestionStage, progress: int) -> None:
-        """Tell how far it is, but not more often than anybody looks: a short text is ready before."""
-        if (now := time.monotonic()) - self._told.get(lease.task_id, 0.0) < TELL_S:
-            return
-        await self._leases.write(lease, stage=stage.value, progress=progress)
-        self._told[lease.task_id] = now
+    async def _read(self, work: _Work) -> ParsedDocument:
+        path = self._blobs.resolve(work.file_path)
+        try:
+            return await self._parse(path, work.mime_type)
+        except DocumentError as error:
+            if error.failure_code != "parser_crashed":
+                raise
+        # Perhaps it was ended for the sake of others, when memory was short; a file that does it again is to blame.
+        return await self._parse(path, work.mime_type)
 
-    def _chunk(self, work: _Work, parsed: ParsedDocument) -> list[ChunkDraft]:
+    def _cut(self, work: _Work, parsed: ParsedDocument) -> tuple[Sequence[ChunkDraft], Sequence[TermCounts]]:
+        """Chunks and their terms."""
         whole = language.detect("\n".join(page.text[:LANGUAGE_SAMPLE] for page in parsed.pages[:LANGUAGE_PAGES]))
         drafts = chunk_document(
             parsed,
@@ -234,77 +248,7 @@ class IngestionPipeline:
                 failure_code="no_text",
                 next_step="If it is a scan, run text recognition over it first.",
             )
-        return drafts
-
-    async def _embed(self, lease: Lease, drafts: Sequence[ChunkDraft]) -> Vector:
-        await self._stage(lease, IngestionStage.EMBEDDING, 35)
-        parts = []
-        for start in range(0, len(drafts), BATCH):
-            texts = [indexed_text(draft) for draft in drafts[start : start + BATCH]]
-            parts.append(await self._embedding.embed_batch(texts))
-            if start + BATCH < len(drafts):
-                await self._stage(lease, IngestionStage.EMBEDDING, 35 + 50 * (start + BATCH) // len(drafts))
-        return np.concatenate(parts)
-
-    async def _switch(self, lease: Lease, work: _Work, reading: _Reading, reached: Sequence[Index]) -> Sequence[UUID]:
-        """Write chunks and make the version the active one, in one transaction. Returns vectors to remove."""
-        async with self._database.transaction(lease.organization_id) as session:
-            now = datetime.now(UTC)
-            await self._leases.write(
-                lease,
-                session,
-                status="completed",
-                stage=IngestionStage.READY.value,
-                progress=100,
-                completed_at=now,
-                lease_until=None,
-            )
-            document = await session.get_one(Document, work.document_id, with_for_update=True)
-            lexical = LexicalRepository(session)
-            if document.active_version_id is not None:
-                await count_out(session, lexical, lease.organization_id, document.active_version_id)
-            stale = await replace_chunks(
-                session,
-                lease.organization_id,
-                (work.document_id, work.version_id),
-                reading.drafts,
-                reading.ids,
-                {page.number: page.label for page in reading.parsed.pages},
-            )
-            await lexical.add(
-                lease.organization_id,
-                chunks_per_term(reading.counted),
-                chunks=len(reading.counted),
-                terms=sum(chunk.length for chunk in reading.counted),
-            )
-            await self._activate(session, document, work, reading, now)
-            repository = IndexRepository(session)
-            await repository.leave(work.version_id, {index.id for index in self._indexes.written})
-            await repository.join(lease.organization_id, work.version_id, {index.id for index in reached})
-            return stale
-
-    async def _activate(
-        self, session: AsyncSession, document: Document, work: _Work, reading: _Reading, now: datetime
-    ) -> None:
-        if document.active_version_id not in (None, work.version_id):
-            await session.execute(
-                update(DocumentVersion).where(DocumentVersion.id == document.active_version_id).values(valid_to=now)
-            )
-        version = await session.get_one(DocumentVersion, work.version_id)
-        version.page_count = len(reading.parsed.pages)
-        version.chunk_count = len(reading.drafts)
-        version.paged = reading.parsed.paged
-        version.pages = [_kept(page) for page in reading.parsed.pages]
-        version.embedding_model = self._embedding.model_name
-        version.chunking = str(self._rules)
-        version.valid_from = version.valid_from or now
-        version.valid_to = None
-        version.failure_code = version.error_message = None
-        version.meta = {**version.meta, WARNINGS: list(reading.parsed.warnings)}
-        document.active_version_id = version.id
-        document.file_path, document.mime_type = version.file_path, version.mime_type
-        document.file_size = version.file_size
-        document.status, document.error_message, document.indexed_at = "ready", None, now
+        return drafts, [count_terms(indexed_text(draft), draft.language) for draft in drafts]
 
     # -- when it does not work
 
@@ -345,11 +289,6 @@ class IngestionPipeline:
 def indexed_text(draft: ChunkDraft) -> str:
     """What is embedded and counted: the chunk under its title and headings."""
     return f"{draft.context}\n{draft.content}" if draft.context else draft.content
-
-
-def _kept(page: ParsedPage) -> dict[str, JsonValue]:
-    kept: dict[str, JsonValue] = {"number": page.number, "label": page.label, "text": page.text}
-    return {**kept, "words": word_places.stored(page.words)} if page.words else kept
 
 
 async def _mark_document(session: AsyncSession, task: Task, code: str, message: str) -> None:

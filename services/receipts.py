@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from db.models import DocumentVersion, Task
+from services.task_progress import STAGES
 from services.views import IngestionStage, Receipt, TaskStatus
 
 WARNINGS = "warnings"
 """Where a version keeps them, among what else is known about it."""
 
 
-def receipt_of(task: Task, version: DocumentVersion, *, unchanged: bool = False) -> Receipt:
+ESTIMATED_FROM = 10
+"""Percent from which on the pace so far says something about the rest."""
+
+
+def receipt_of(
+    task: Task, version: DocumentVersion, *, unchanged: bool = False, queue_position: int | None = None
+) -> Receipt:
     """The receipt of a task and its version."""
     return Receipt(
         task_id=task.id,
@@ -29,10 +38,27 @@ def receipt_of(task: Task, version: DocumentVersion, *, unchanged: bool = False)
         next_step=task.next_step,
         warnings=warnings_of(version) if task.status == TaskStatus.COMPLETED else (),
         unchanged=unchanged,
+        queue_position=queue_position,
+        seconds_left=_seconds_left(task),
+        stages=_stages(task),
         created_at=task.created_at,
         started_at=task.started_at,
         completed_at=task.completed_at,
     )
+
+
+def _seconds_left(task: Task) -> int | None:
+    if task.status != TaskStatus.RUNNING or task.started_at is None or task.progress < ESTIMATED_FROM:
+        return None
+    spent = (datetime.now(UTC) - task.started_at).total_seconds()
+    return max(1, round(spent * (100 - task.progress) / task.progress))
+
+
+def _stages(task: Task) -> dict[str, float]:
+    kept = task.meta.get(STAGES)
+    if not isinstance(kept, dict):
+        return {}
+    return {stage: float(seconds) for stage, seconds in kept.items() if isinstance(seconds, int | float)}
 
 
 def warnings_of(version: DocumentVersion) -> tuple[str, ...]:

@@ -37,19 +37,23 @@ async def store_vectors(
     return reached
 
 
+def probe_positions(count: int) -> range:
+    """Which of so many chunks are looked for."""
+    return range(0, count, max(1, count // PROBES))
+
+
 async def probe(index: Index, payload: VectorPayload, ids: Sequence[UUID], vectors: Vector) -> None:
-    """Ready means that a search finds it: some chunks are looked for by their own vectors.
+    """Ready means that a search finds it: chunks are looked for by their own vectors.
 
     Raises:
         ConflictError: One is not found.
     """
-    step = max(1, len(ids) // PROBES)
     filters = VectorFilter(payload.organization_id, document_ids=frozenset({payload.document_id}))
-    for position in range(0, len(ids), step):
-        hits = await _store(index).search(index.collection, vectors[position], 10, filters)
+    for chunk_id, vector in zip(ids, vectors, strict=True):
+        hits = await _store(index).search(index.collection, vector, 10, filters)
         nearest = {hit.id for hit in hits}
         same = {hit.id for hit in hits if hit.score > 0.999}
-        if ids[position] not in nearest and not same:
+        if chunk_id not in nearest and not same:
             raise ConflictError("The search does not find the document yet.")
 
 

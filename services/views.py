@@ -87,6 +87,9 @@ class Receipt(View):
         failure_code: Stable word for the cause; ``error_message`` says it in plain words and ``next_step`` what to do.
         warnings: What could not be read of a file that was read, such as a damaged page.
         unchanged: The content was there already; nothing had to be done.
+        queue_position: How many documents of the organisation come before it and itself, while it waits.
+        seconds_left: An estimate from what it took so far, while it is read.
+        stages: Seconds that each stage took.
     """
 
     task_id: UUID
@@ -107,6 +110,8 @@ class Receipt(View):
     warnings: tuple[str, ...] = ()
     unchanged: bool = False
     queue_position: int | None = None
+    seconds_left: int | None = None
+    stages: dict[str, float] = {}
     created_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None

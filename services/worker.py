@@ -32,6 +32,7 @@ from services.bootstrap import Services
 from services.leases import LeaseKeeper
 from services.live import Live, open_live
 from services.moving import Mover
+from services.next_task import Dispatcher
 from services.notifications import Notifications
 from services.pipeline import Ended, IngestionPipeline, rules_for
 from services.sweep import Sweep
@@ -67,13 +68,20 @@ def worker_settings() -> WorkerSettings:
 class Worker:
     """Runs tasks, sweeps, and says that it is alive."""
 
-    def __init__(self, pipeline: IngestionPipeline, sweep: Sweep, mover: Mover, *, sweep_interval_s: float) -> None:
+    def __init__(
+        self,
+        database: MaintenanceDatabase,
+        pipeline: IngestionPipeline,
+        sweep: Sweep,
+        mover: Mover,
+        *,
+        sweep_interval_s: float,
+    ) -> None:
         self._pipeline = pipeline
         self._sweep = sweep
         self._mover = mover
         self._interval = sweep_interval_s
-        self._places = asyncio.Semaphore(PARALLEL_DOCUMENTS)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._dispatcher = Dispatcher(database, lambda: self._pipeline, places=PARALLEL_DOCUMENTS)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
 
     def use(self, pipeline: IngestionPipeline, mover: Mover) -> None:
@@ -83,20 +91,15 @@ class Worker:
     @property
     def in_hand(self) -> frozenset[asyncio.Task[None]]:
         """The tasks that run."""
-        return frozenset(self._tasks)
+        return self._dispatcher.in_hand
 
-    async def accept(self, organization_id: UUID, task_id: UUID) -> None:
-        """Begin a task; waits for a free place."""
-        await self._places.acquire()
-        task = asyncio.create_task(self._pipeline.run(organization_id, task_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
+    def ring(self) -> None:
+        """There may be something to do."""
+        self._dispatcher.ring()
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._places.release()
-        if not task.cancelled() and (error := task.exception()):
-            log.error("task_broken", exc_info=error)
+    async def serve(self) -> None:
+        """Read what waits, until cancelled; documents in hand are read on."""
+        await self._dispatcher.serve()
 
     async def keep_house(self) -> None:
         """Beat, sweep and move until cancelled; a store that is away is tried again."""
@@ -106,10 +109,14 @@ class Worker:
             every(lambda: self._interval, lambda: self._mover.run()),
         )
 
+    async def accept(self, organization_id: UUID, task_id: UUID) -> None:
+        """Begin this very task, whatever waits before it; nothing if somebody else has it."""
+        await self._dispatcher.begin(organization_id, task_id)
+
     async def drain(self) -> None:
         """Wait for the tasks in hand."""
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        while self.in_hand:
+            await asyncio.wait(self.in_hand)
 
 
 @asynccontextmanager
@@ -125,7 +132,11 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
             pipeline = _pipeline(services, _parse_with(settings, pool), notices.document_ended)
             sweep = Sweep(maintenance, services.queue)
             worker = Worker(
-                pipeline, sweep, _mover(services, maintenance), sweep_interval_s=min(settings.queue.sweep_interval_s, 5)
+                maintenance,
+                pipeline,
+                sweep,
+                _mover(services, maintenance),
+                sweep_interval_s=min(settings.queue.sweep_interval_s, 5),
             )
             live.follow(
                 lambda new: worker.use(

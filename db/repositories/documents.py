@@ -269,6 +269,16 @@ class DocumentRepository:
             statement = statement.where(Task.id == task_id)
         return (await self._session.execute(statement)).all()
 
+    async def queue_positions(self, tasks: Sequence[Task]) -> dict[UUID, int]:
+        """Places, from 1, of those of the tasks that wait, among all that wait in the organisation."""
+        waiting = [task.id for task in tasks if task.status == "queued"]
+        if not waiting:
+            return {}
+        place = func.row_number().over(order_by=(Task.created_at, Task.id)).label("place")
+        queue = select(Task.id, place).where(Task.status == "queued").subquery()
+        rows = await self._session.execute(select(queue.c.id, queue.c.place).where(queue.c.id.in_(waiting)))
+        return {row.id: row.place for row in rows}
+
 
 def _chunk(row: Row[*tuple[object, ...]]) -> Chunk:
     values = row._mapping

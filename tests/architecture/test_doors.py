@@ -11,7 +11,13 @@ from services.job_queue import JOBS
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "config", "db", "plugins", "graph", "services", "jobs", "chat_app", "admin_app")
 MAINTENANCE = "db.maintenance"
-MAY_MAINTAIN = {"services/moving.py", "services/operator.py", "services/sweep.py", "services/worker.py"}
+MAY_MAINTAIN = {
+    "services/moving.py",
+    "services/next_task.py",
+    "services/operator.py",
+    "services/sweep.py",
+    "services/worker.py",
+}
 """The rooms that look across organisations, and the worker, which opens the role for the sweep and moves it carries."""
 
 

@@ -21,9 +21,10 @@ from db.unit_of_work import Database
 from services.addresses import application_address
 from services.bootstrap import Services
 from services.leases import Lease, LeaseKeeper, LeaseLostError
-from services.pipeline import BATCH, ChunkingRules, IngestionPipeline
+from services.pipeline import ChunkingRules, IngestionPipeline
+from services.version_vectors import BATCH
 from services.views import DocumentStatus, IngestionStage, Receipt, TaskStatus
-from services.worker import PARALLEL_DOCUMENTS, Worker, every, open_worker
+from services.worker import Worker, every, open_worker
 from tests.fixtures.application import CLIENT, Department
 
 MANUAL = b"# Valves\n\nThe relief valve opens at 6 bar.\n"
@@ -123,6 +124,31 @@ async def test_a_document_deleted_while_it_is_read_leaves_nothing_behind(departm
     assert await department.services.search.search(department.principal, QUESTION) == ()
 
 
+async def test_a_document_whose_reading_is_stopped_writes_no_more_and_can_be_read_again(department: Department) -> None:
+    waiting = await department.upload("waiting.md", MANUAL)
+    receipt = await department.upload("manual.md", MANUAL)
+    ingestion, me = department.services.ingestion, department.principal
+    assert (await ingestion.receipt(me, receipt.task_id)).queue_position == 2
+
+    async def meanwhile_stopped(path: Path, mime_type: str) -> ParsedDocument:
+        await ingestion.cancel(me, receipt.task_id, client=CLIENT)
+        return await as_it_stands(path, mime_type)
+
+    stopped = await run(department, receipt, meanwhile_stopped)
+    assert (stopped.status, stopped.failure_code) == (TaskStatus.FAILED, "cancelled")
+    assert stopped.next_step
+    assert await department.services.search.search(me, QUESTION) == ()
+    with pytest.raises(ConflictError):
+        await ingestion.cancel(me, receipt.task_id, client=CLIENT)
+    with pytest.raises(NotFoundError):
+        await ingestion.cancel(me, UUID(int=1), client=CLIENT)
+    assert (await ingestion.cancel(me, waiting.task_id, client=CLIENT)).status is TaskStatus.FAILED
+    again = await ingestion.reindex(me, receipt.document_id, client=CLIENT)
+    done = await run(department, again)
+    assert done.status is TaskStatus.COMPLETED
+    assert {"parsing", "embedding"} <= set(done.stages)
+
+
 async def test_a_finished_task_is_not_done_again(department: Department) -> None:
     done = await run(department, await department.upload("manual.md", MANUAL))
     again = await run(department, done)
@@ -132,7 +158,7 @@ async def test_a_finished_task_is_not_done_again(department: Department) -> None
 
 async def test_a_long_file_tells_how_far_it_is(department: Department, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
-    monkeypatch.setattr("services.pipeline.TELL_S", 0.0)
+    monkeypatch.setattr("services.task_progress.TELL_S", 0.0)
     receipt = await department.upload("manual.md", MANUAL)
     services = department.services
     task = asyncio.create_task(_note_progress(department, receipt.task_id, told))
@@ -275,24 +301,6 @@ async def test_a_type_no_enabled_parser_reads_is_refused_and_a_broken_parser_is_
     assert (refused.status, refused.failure_code) == (TaskStatus.FAILED, "unsupported_type")
     page = b"<!doctype html><html><body><p>The relief valve opens at 6 bar.</p></body></html>"
     assert (await department.read(odd_worker, "manual.html", page)).status is TaskStatus.COMPLETED
-
-
-async def test_tasks_that_break_are_logged_and_give_their_places_back(
-    department: Department, loaded: LoadedSettings, worker: Worker, tmp_path: Path
-) -> None:
-    address = replace(application_address(loaded.settings), host=str(tmp_path))
-    nowhere = Database(create_engine(address, pool_size=1))
-    cut_off = pipeline(replace(department.services, database=nowhere), as_it_stands)
-    lost = Worker(cut_off, worker._sweep, worker._mover, sweep_interval_s=1)
-    try:
-        with capture_logs() as logs:
-            async with asyncio.timeout(30):
-                for _ in range(PARALLEL_DOCUMENTS + 1):
-                    await lost.accept(department.principal.organization_id, UUID(int=1))
-                await lost.drain()
-    finally:
-        await nowhere.close()
-    assert [entry["event"] for entry in logs] == ["task_broken"] * (PARALLEL_DOCUMENTS + 1)
 
 
 async def test_housekeeping_that_fails_is_tried_again(worker: Worker) -> None:

@@ -189,7 +189,6 @@ class PgvectorProvider:
             rows = await self._rows_admitted(connection, collection, filters)
             if rows <= self._options.sparse_exact_limit:
                 statement = statements.search_hybrid_exact(collection)
-                await connection.execute(statements.HASH_ONLY)
                 found = await (await connection.execute(statement, parameters)).fetchall()
             else:
                 found = await self._search_by_rare_terms(connection, collection, sparse_vector, parameters, rows)

@@ -32,8 +32,6 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON
 WHERE n.nspname = 'vectors' AND c.relname = %(name)s AND a.attname = 'embedding' AND NOT a.attisdropped
 """
 SET_ORGANIZATION: Final[LiteralString] = "SELECT set_config('app.organization_id', %s, true)"
-HASH_ONLY: Final[LiteralString] = "SET LOCAL enable_nestloop = off"
-"""For the exact search: of rows written since the last ANALYZE the planner expects one, and compares all with all."""
 
 
 def _names(collection: str) -> dict[str, sql.Composable]:

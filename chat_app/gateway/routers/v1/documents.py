@@ -85,6 +85,12 @@ async def task(task_id: UUID, services: App, principal: Caller) -> Receipt:
     return await services.ingestion.receipt(principal, task_id)
 
 
+@router.post("/tasks/{task_id}/cancel")
+async def cancel(task_id: UUID, services: App, principal: Caller, client: Client) -> Receipt:
+    """Stop reading a document."""
+    return await services.ingestion.cancel(principal, task_id, client=client)
+
+
 @router.get("/passages/{chunk_id}")
 async def passage(
     chunk_id: UUID, services: App, principal: Caller, start: int | None = None, end: int | None = None

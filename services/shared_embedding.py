@@ -1,0 +1,99 @@
+"""How do several documents share one embedding model?
+
+What they ask for while a run is under way is embedded together in the next one: the model sorts it by length, and ten
+documents of a few lines cost little more than one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.errors import KnowledgeFoundryError
+from core.types import Vector
+from plugins.interfaces import EmbeddingProvider
+
+AT_ONCE = 256
+"""Texts in one run; more would let a short document wait for long ones."""
+RUNS = 2
+"""At the same time: while one fills the cores, the next one's texts are cut into tokens."""
+
+_Request = tuple[Sequence[str], "asyncio.Future[Vector]"]
+
+
+class SharedEmbedding:
+    """Embeds passages for whoever asks, in the order they asked."""
+
+    def __init__(self, embedding: EmbeddingProvider) -> None:
+        self._embedding = embedding
+        self._waiting: deque[_Request] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def embed(self, texts: Sequence[str]) -> Vector:
+        """``(n, dim)`` vectors of the texts.
+
+        Raises:
+            KnowledgeFoundryError: The model does not answer, or not to these texts.
+        """
+        result: asyncio.Future[Vector] = asyncio.get_running_loop().create_future()
+        self._waiting.append((texts, result))
+        if len(self._running) < RUNS:
+            task = asyncio.create_task(self._run())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return await result
+
+    async def _run(self) -> None:
+        while requests := self._next():
+            try:
+                vectors = await self._embedding.embed_batch([text for texts, _ in requests for text in texts])
+            except KnowledgeFoundryError as error:
+                await self._one_by_one(requests, error)
+            except BaseException as error:
+                _fail(requests, error)
+                raise
+            else:
+                _share_out(requests, vectors)
+
+    def _next(self) -> list[_Request]:
+        """As many requests as fit into one run, and at least one; without those nobody waits for any more."""
+        taken: list[_Request] = []
+        room = AT_ONCE
+        while self._waiting and (not taken or len(self._waiting[0][0]) <= room):
+            request = self._waiting.popleft()
+            if not request[1].done():
+                taken.append(request)
+                room -= len(request[0])
+        return taken
+
+    async def _one_by_one(self, requests: Sequence[_Request], error: KnowledgeFoundryError) -> None:
+        """What one document cannot have embedded is not the trouble of the others."""
+        if len(requests) == 1:
+            _fail(requests, error)
+            return
+        for request in requests:
+            try:
+                vectors = await self._embedding.embed_batch(request[0])
+            except KnowledgeFoundryError as own:
+                _fail([request], own)
+            else:
+                _share_out([request], vectors)
+
+
+def _share_out(requests: Sequence[_Request], vectors: Vector) -> None:
+    ends = np.cumsum([len(texts) for texts, _ in requests])
+    for (_, result), part in zip(requests, np.split(vectors, ends[:-1]), strict=True):
+        if not result.done():
+            result.set_result(part)
+
+
+def _fail(requests: Sequence[_Request], error: BaseException) -> None:
+    for _, result in requests:
+        if not result.done():
+            if isinstance(error, asyncio.CancelledError):
+                result.cancel()
+            else:
+                result.set_exception(error)

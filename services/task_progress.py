@@ -1,0 +1,90 @@
+"""How far is a task, and how long did each stage take?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.crash_points import crash_point
+from core.types import JsonValue
+from services.leases import Lease, LeaseKeeper
+from services.views import IngestionStage
+
+TELL_S = 0.5
+"""Between two notes of progress in a task's row, at least."""
+STAGES, CHECKPOINT = "stages", "checkpoint"
+"""Where a task keeps the seconds of each stage, and which vectors are stored already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a worker that takes the task over need not do again.
+
+    Attributes:
+        key: Digest of all texts and of the model; another one and nothing of it counts.
+        chunks: So many of the first chunks have their vectors.
+        indexes: In these indexes, by id.
+    """
+
+    key: str
+    chunks: int
+    indexes: tuple[str, ...]
+
+
+class TaskProgress:
+    """Notes for one attempt at a task, written under its lease."""
+
+    def __init__(self, leases: LeaseKeeper, lease: Lease, meta: Mapping[str, JsonValue]) -> None:
+        self.lease = lease
+        self._leases = leases
+        self._meta: dict[str, JsonValue] = {CHECKPOINT: meta.get(CHECKPOINT), STAGES: {}}
+        self._stages: dict[str, JsonValue] = {}
+        self._stage = IngestionStage.PARSING
+        self._since = self._told = time.monotonic()
+
+    async def enter(self, stage: IngestionStage, percent: int) -> None:
+        """A stage begins; told in the row unless something was told a moment ago: a short text is ready before."""
+        now = time.monotonic()
+        self._note_time(now)
+        self._stage = stage
+        if now - self._told >= TELL_S:
+            await self._leases.write(self.lease, stage=stage.value, progress=percent, meta=self.meta)
+            self._told = now
+
+    async def reached(self, checkpoint: Checkpoint, percent: int) -> None:
+        """Vectors are stored up to here."""
+        self._meta[CHECKPOINT] = {
+            "key": checkpoint.key,
+            "chunks": checkpoint.chunks,
+            "indexes": list(checkpoint.indexes),
+        }
+        await self._leases.write(self.lease, stage=self._stage.value, progress=percent, meta=self.meta)
+        self._told = time.monotonic()
+        crash_point("checkpoint.written")
+
+    def checkpoint(self, key: str) -> Checkpoint | None:
+        """Where the attempt before got to, if it had the same to do."""
+        kept = self._meta[CHECKPOINT]
+        if not isinstance(kept, dict) or kept.get("key") != key:
+            return None
+        chunks, indexes = kept.get("chunks"), kept.get("indexes")
+        if not isinstance(chunks, int) or not isinstance(indexes, list):
+            return None
+        return Checkpoint(key, chunks, tuple(str(index) for index in indexes))
+
+    @property
+    def meta(self) -> dict[str, JsonValue]:
+        """What the task's row keeps."""
+        return {**self._meta, STAGES: dict(self._stages)}
+
+    def finished(self) -> dict[str, JsonValue]:
+        """What it keeps at the end: nothing is left to be taken up again."""
+        self._note_time(time.monotonic())
+        return {STAGES: dict(self._stages)}
+
+    def _note_time(self, now: float) -> None:
+        before = self._stages.get(self._stage.value)
+        spent = now - self._since + (before if isinstance(before, int | float) else 0.0)
+        self._stages[self._stage.value] = round(spent, 3)
+        self._since = now

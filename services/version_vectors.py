@@ -1,0 +1,102 @@
+"""How do the chunks of a version get their vectors, each once, even when the worker dies amid them?
+
+Batch by batch: embedded, stored, noted in the task's row. Whoever takes the task over goes on behind the last note.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import numpy as np
+
+from core.crash_points import crash_point
+from core.types import SparseVector, Vector, VectorPayload
+from services.indexes import Index, Indexes
+from services.shared_embedding import SharedEmbedding
+from services.task_progress import Checkpoint, TaskProgress
+from services.vector_writing import probe, probe_positions, store_vectors
+from services.views import IngestionStage
+
+BATCH = 64
+FIRST_PERCENT, LAST_PERCENT = 35, 90
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """Chunks as they go into the indexes."""
+
+    payload: VectorPayload
+    ids: Sequence[UUID]
+    texts: Sequence[str]
+    sparse: Sequence[SparseVector]
+
+    def key(self, model: str) -> str:
+        """Digest of everything the vectors come from."""
+        digest = hashlib.sha256(model.encode())
+        for chunk_id, text in zip(self.ids, self.texts, strict=True):
+            digest.update(chunk_id.bytes + text.encode("utf-8", "replace"))
+        return digest.hexdigest()
+
+
+@dataclass(slots=True)
+class VersionVectors:
+    """Embeds and stores the chunks of one version."""
+
+    indexes: Indexes
+    embedding: SharedEmbedding
+    model: str
+    progress: TaskProgress
+    _kept: dict[int, Vector] = field(default_factory=dict)
+
+    async def store(self, chunks: Indexed) -> tuple[Index, ...]:
+        """Write what is not written yet. Returns the indexes that have all of it.
+
+        Raises:
+            KnowledgeFoundryError: The model or the primary store does not answer.
+        """
+        key = chunks.key(self.model)
+        done = self.progress.checkpoint(key)
+        written = {str(index.id) for index in self.indexes.written}
+        if done is None or not written <= set(done.indexes):
+            done = Checkpoint(key, 0, tuple(written))
+        while done.chunks < len(chunks.ids):
+            done = await self._batch(chunks, done)
+            await self.progress.reached(
+                done, FIRST_PERCENT + (LAST_PERCENT - FIRST_PERCENT) * done.chunks // len(chunks.ids)
+            )
+        return tuple(index for index in self.indexes.written if str(index.id) in done.indexes)
+
+    async def _batch(self, chunks: Indexed, done: Checkpoint) -> Checkpoint:
+        part = slice(done.chunks, done.chunks + BATCH)
+        percent = FIRST_PERCENT + (LAST_PERCENT - FIRST_PERCENT) * done.chunks // len(chunks.ids)
+        await self.progress.enter(IngestionStage.EMBEDDING, percent)
+        crash_point("embed.batch")
+        vectors = await self.embedding.embed(chunks.texts[part])
+        await self.progress.enter(IngestionStage.INDEXING, percent)
+        crash_point("vectors.batch")
+        reached = await store_vectors(self.indexes, chunks.payload, chunks.ids[part], vectors, chunks.sparse[part])
+        crash_point("vectors.stored")
+        for position in probe_positions(len(chunks.ids)):
+            if done.chunks <= position < done.chunks + len(vectors):
+                self._kept[position] = vectors[position - done.chunks]
+        still = {str(index.id) for index in reached}
+        return Checkpoint(
+            done.key, done.chunks + len(vectors), tuple(index for index in done.indexes if index in still)
+        )
+
+    async def probe(self, chunks: Indexed) -> None:
+        """Ready means that a search finds it.
+
+        Raises:
+            ConflictError: It does not.
+        """
+        positions = probe_positions(len(chunks.ids))
+        missing = [position for position in positions if position not in self._kept]
+        if missing:
+            vectors = await self.embedding.embed([chunks.texts[position] for position in missing])
+            self._kept.update(zip(missing, vectors, strict=True))
+        wanted = np.stack([self._kept[position] for position in positions])
+        await probe(self.indexes.primary, chunks.payload, [chunks.ids[position] for position in positions], wanted)
