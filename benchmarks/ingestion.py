@@ -179,7 +179,7 @@ async def usual(python: str, folder: Path) -> AsyncIterator[Usual]:
     }
     with (folder / "usual.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            "/bin/sh", "-c", f'exec "$0" -m benchmarks.usual_pipeline 3>&{write}', python,
+            python, "-m", "benchmarks.usual_pipeline", str(write),
             env=environment, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, pass_fds=(write,),
         )  # fmt: skip
     os.close(write)

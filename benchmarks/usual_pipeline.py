@@ -1,7 +1,7 @@
 """How do others read documents? LangChain over unstructured and sentence-transformers on torch, into pgvector.
 
-Run by ``benchmarks.ingestion`` in a process of its own. Each line on standard input names files; one JSON line answers
-with the seconds they took. Everything is imported and loaded before the first line.
+Run by ``benchmarks.ingestion`` in a process of its own. Each line on standard input names files; one JSON line, on the
+descriptor it was given, answers with the seconds they took. Everything is imported and loaded before the first line.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ async def serve(usual: Usual) -> None:
 
 
 def _say(answer: dict[str, object]) -> None:
-    os.write(3, json.dumps(answer).encode() + b"\n")
+    os.write(int(sys.argv[1]), json.dumps(answer).encode() + b"\n")
 
 
 if __name__ == "__main__":

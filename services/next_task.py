@@ -33,9 +33,11 @@ _NEXT = text(
     "WHERE status = 'running' AND lease_until > now() GROUP BY organization_id) "
     "SELECT t.organization_id, t.id, v.file_size > :long AS long FROM tasks t "
     "JOIN document_versions v ON v.id = t.version_id LEFT JOIN busy b ON b.organization_id = t.organization_id "
-    "WHERE t.task_type = 'ingest' AND (t.status = 'queued' OR (t.status = 'running' "
+    "WHERE (t.status = 'queued' OR (t.status = 'running' "
     "AND t.lease_until < now() - make_interval(secs => :pause * t.attempts))) AND (:any OR v.file_size <= :long) "
-    "ORDER BY coalesce(b.tasks, 0), v.file_size > :long AND t.created_at > now() - make_interval(secs => :patience), "
+    # What answers already, and only moves to another index, comes last.
+    "ORDER BY t.task_type = 'move', coalesce(b.tasks, 0), "
+    "v.file_size > :long AND t.created_at > now() - make_interval(secs => :patience), "
     "t.created_at, t.id LIMIT 1"
 )
 

@@ -174,7 +174,7 @@ class IngestionPipeline:
             [indexed_text(draft) for draft in drafts],
             await self._lexical.weigh_chunks(lease.organization_id, counted),
         )
-        vectors = VersionVectors(self._indexes, self._shared, self._embedding.model_name, progress)
+        vectors = VersionVectors(self._database, self._indexes, self._shared, self._embedding.model_name, progress)
         reached = await vectors.store(chunks)
         await progress.enter(IngestionStage.VERIFYING, LAST_PERCENT)
         await vectors.probe(chunks)

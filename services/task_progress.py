@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.crash_points import crash_point
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from core.types import JsonValue
 from services.leases import Lease, LeaseKeeper
 from services.views import IngestionStage
@@ -38,7 +39,7 @@ class TaskProgress:
     def __init__(self, leases: LeaseKeeper, lease: Lease, meta: Mapping[str, JsonValue]) -> None:
         self.lease = lease
         self._leases = leases
-        self._meta: dict[str, JsonValue] = {CHECKPOINT: meta.get(CHECKPOINT), STAGES: {}}
+        self._meta = dict(meta)
         self._stages: dict[str, JsonValue] = {}
         self._stage = IngestionStage.PARSING
         self._since = self._told = time.monotonic()
@@ -52,20 +53,19 @@ class TaskProgress:
             await self._leases.write(self.lease, stage=stage.value, progress=percent, meta=self.meta)
             self._told = now
 
-    async def reached(self, checkpoint: Checkpoint, percent: int) -> None:
-        """Vectors are stored up to here."""
+    async def reached(self, session: AsyncSession, checkpoint: Checkpoint, percent: int) -> None:
+        """Vectors are stored up to here; written in the caller's transaction."""
         self._meta[CHECKPOINT] = {
             "key": checkpoint.key,
             "chunks": checkpoint.chunks,
             "indexes": list(checkpoint.indexes),
         }
-        await self._leases.write(self.lease, stage=self._stage.value, progress=percent, meta=self.meta)
+        await self._leases.write(self.lease, session, stage=self._stage.value, progress=percent, meta=self.meta)
         self._told = time.monotonic()
-        crash_point("checkpoint.written")
 
     def checkpoint(self, key: str) -> Checkpoint | None:
         """Where the attempt before got to, if it had the same to do."""
-        kept = self._meta[CHECKPOINT]
+        kept = self._meta.get(CHECKPOINT)
         if not isinstance(kept, dict) or kept.get("key") != key:
             return None
         chunks, indexes = kept.get("chunks"), kept.get("indexes")
@@ -81,7 +81,7 @@ class TaskProgress:
     def finished(self) -> dict[str, JsonValue]:
         """What it keeps at the end: nothing is left to be taken up again."""
         self._note_time(time.monotonic())
-        return {STAGES: dict(self._stages)}
+        return {key: value for key, value in self.meta.items() if key != CHECKPOINT}
 
     def _note_time(self, now: float) -> None:
         before = self._stages.get(self._stage.value)

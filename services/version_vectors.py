@@ -14,6 +14,8 @@ import numpy as np
 
 from core.crash_points import crash_point
 from core.types import SparseVector, Vector, VectorPayload
+from db.repositories.kept_vectors import KeptVectorsRepository
+from db.unit_of_work import Database
 from services.indexes import Index, Indexes
 from services.shared_embedding import SharedEmbedding
 from services.task_progress import Checkpoint, TaskProgress
@@ -45,6 +47,7 @@ class Indexed:
 class VersionVectors:
     """Embeds and stores the chunks of one version."""
 
+    database: Database
     indexes: Indexes
     embedding: SharedEmbedding
     model: str
@@ -64,9 +67,6 @@ class VersionVectors:
             done = Checkpoint(key, 0, tuple(written))
         while done.chunks < len(chunks.ids):
             done = await self._batch(chunks, done)
-            await self.progress.reached(
-                done, FIRST_PERCENT + (LAST_PERCENT - FIRST_PERCENT) * done.chunks // len(chunks.ids)
-            )
         return tuple(index for index in self.indexes.written if str(index.id) in done.indexes)
 
     async def _batch(self, chunks: Indexed, done: Checkpoint) -> Checkpoint:
@@ -83,9 +83,18 @@ class VersionVectors:
             if done.chunks <= position < done.chunks + len(vectors):
                 self._kept[position] = vectors[position - done.chunks]
         still = {str(index.id) for index in reached}
-        return Checkpoint(
-            done.key, done.chunks + len(vectors), tuple(index for index in done.indexes if index in still)
-        )
+        now = Checkpoint(done.key, done.chunks + len(vectors), tuple(one for one in done.indexes if one in still))
+        organization = chunks.payload.organization_id
+        async with self.database.transaction(organization) as session:
+            percent = FIRST_PERCENT + (LAST_PERCENT - FIRST_PERCENT) * now.chunks // len(chunks.ids)
+            await self.progress.reached(session, now, percent)
+            kept = KeptVectorsRepository(session)
+            if not done.chunks:
+                await kept.forget(chunks.payload.version_id)
+            version = (organization, chunks.payload.version_id)
+            await kept.add(version, done.chunks, self.model, chunks.ids[part], vectors)
+        crash_point("checkpoint.written")
+        return now
 
     async def probe(self, chunks: Indexed) -> None:
         """Ready means that a search finds it.

@@ -35,6 +35,7 @@ from services.moving import Mover
 from services.next_task import Dispatcher
 from services.notifications import Notifications
 from services.pipeline import Ended, IngestionPipeline, rules_for
+from services.superseded import Superseded
 from services.sweep import Sweep
 
 log = structlog.get_logger(__name__)
@@ -74,19 +75,21 @@ class Worker:
         pipeline: IngestionPipeline,
         sweep: Sweep,
         mover: Mover,
+        superseded: Superseded,
         *,
         sweep_interval_s: float,
     ) -> None:
         self._pipeline = pipeline
         self._sweep = sweep
         self._mover = mover
+        self._superseded = superseded
         self._interval = sweep_interval_s
         self._dispatcher = Dispatcher(database, lambda: self._pipeline, places=PARALLEL_DOCUMENTS)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
 
-    def use(self, pipeline: IngestionPipeline, mover: Mover) -> None:
+    def use(self, pipeline: IngestionPipeline, mover: Mover, superseded: Superseded) -> None:
         """Begin tasks with another pipeline from now on; those in hand keep theirs."""
-        self._pipeline, self._mover = pipeline, mover
+        self._pipeline, self._mover, self._superseded = pipeline, mover, superseded
 
     @property
     def in_hand(self) -> frozenset[asyncio.Task[None]]:
@@ -107,6 +110,7 @@ class Worker:
             every(lambda: BEAT_S, lambda: self._sweep.beat(self._name)),
             every(lambda: self._interval, self._sweep.run),
             every(lambda: self._interval, lambda: self._mover.run()),
+            every(lambda: self._interval, lambda: self._superseded.run()),
         )
 
     async def accept(self, organization_id: UUID, task_id: UUID) -> None:
@@ -136,11 +140,14 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                 pipeline,
                 sweep,
                 _mover(services, maintenance),
+                Superseded(maintenance, services.indexes),
                 sweep_interval_s=min(settings.queue.sweep_interval_s, 5),
             )
             live.follow(
                 lambda new: worker.use(
-                    _pipeline(new, _parse_with(new.settings, pool), notices.document_ended), _mover(new, maintenance)
+                    _pipeline(new, _parse_with(new.settings, pool), notices.document_ended),
+                    _mover(new, maintenance),
+                    Superseded(maintenance, new.indexes),
                 ),
                 lambda: worker.in_hand | notices.in_hand,
             )

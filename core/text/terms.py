@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import unicodedata
 from functools import lru_cache
 from typing import Any
@@ -102,7 +103,19 @@ def _stem(word: str, language: str) -> str:
     return str(stemmer.stemWord(word)) if stemmer else word
 
 
-@lru_cache(maxsize=32)
+class _Stemmers(threading.local):
+    """A stemmer works on a word inside itself, so every thread has its own."""
+
+    def __init__(self) -> None:
+        self.by_language: dict[str, Any] = {}
+
+
+_stemmers = _Stemmers()
+
+
 def _stemmer(language: str) -> Any:
-    name = _STEMMERS.get(language if language != UNDETERMINED else "en")
-    return snowballstemmer.stemmer(name) if name else None
+    known = _stemmers.by_language
+    if language not in known:
+        name = _STEMMERS.get(language if language != UNDETERMINED else "en")
+        known[language] = snowballstemmer.stemmer(name) if name else None
+    return known[language]

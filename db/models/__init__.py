@@ -13,7 +13,7 @@ from db.models.accounts import (
 from db.models.audit import AuditLog
 from db.models.chats import Chat, Feedback, Message
 from db.models.documents import Collection, Document, DocumentChunk, DocumentVersion, Grant, TermStatistic
-from db.models.indexes import IndexedVersion, SearchIndex
+from db.models.indexes import IndexedVersion, KeptVectors, SearchIndex
 from db.models.operations import OutboxEntry, SemanticCacheEntry, SettingsVersion, Task, WorkerBeat
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Group",
     "GroupMember",
     "IndexedVersion",
+    "KeptVectors",
     "Message",
     "Organization",
     "OutboxEntry",

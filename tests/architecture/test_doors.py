@@ -15,6 +15,7 @@ MAY_MAINTAIN = {
     "services/moving.py",
     "services/next_task.py",
     "services/operator.py",
+    "services/superseded.py",
     "services/sweep.py",
     "services/worker.py",
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,3 +108,22 @@ def test_case_does_not_matter() -> None:
 def test_a_term_has_the_number_that_stored_vectors_carry() -> None:
     # Changing these would make every stored vector meaningless.
     assert [terms.term_id(term) for term in ("boiler", "e-47", "热泵")] == [367469013, 473763863, 517148657]
+
+
+def test_several_threads_stem_at_once_and_get_what_one_gets() -> None:
+    words = [f"{first}{last}" for first in ("station", "relation", "general", "conver") for last in _ENDINGS]
+    texts = [" ".join(words[start:] + words[:start]) for start in range(len(words))]
+    terms._stem.cache_clear()
+    expected = [terms.terms(text, "en") for text in texts]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for _ in range(5):
+                terms._stem.cache_clear()
+                assert list(threads.map(lambda text: terms.terms(text, "en"), texts)) == expected
+    finally:
+        sys.setswitchinterval(before)
+
+
+_ENDINGS = ("ally", "ing", "edly", "ness", "ations", "ational", "izing", "izers", "fulness", "ment", "ies", "sses")
