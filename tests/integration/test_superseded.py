@@ -1,0 +1,146 @@
+"""Does a search find as much among many old versions as in an index that never had any?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import delete, func, select
+
+from config.loader import load_settings
+from core.types import VectorFilter
+from db.engine import create_engine
+from db.maintenance import MaintenanceDatabase
+from db.models import Document, DocumentVersion, IndexedVersion, KeptVectors
+from db.repositories.kept_vectors import KeptVectorsRepository
+from services.addresses import maintenance_address
+from services.bootstrap import Services, open_services
+from services.superseded import Superseded
+from services.worker import Worker, open_worker
+from tests.fixtures.application import Department, make_department
+from tests.servers.qdrant_server import QdrantServer
+
+PARTS = (
+    "valve",
+    "pump",
+    "boiler",
+    "filter",
+    "gauge",
+    "burner",
+    "compressor",
+    "dryer",
+    "chiller",
+    "tank",
+    "fan",
+    "hose",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Services and a worker over one vector store."""
+
+    services: Services
+    worker: Worker
+    superseded: Superseded
+
+
+@pytest.fixture(params=["pgvector", "qdrant"])
+async def installation(request: pytest.FixtureRequest, environment: dict[str, str]) -> AsyncIterator[Installation]:
+    async with AsyncExitStack() as stack:
+        chosen = dict(environment)
+        if request.param == "qdrant":
+            server = await stack.enter_async_context(QdrantServer().running())
+            host, port = server.address.removeprefix("http://").split(":")
+            chosen |= {
+                "FOUNDRY__vector_db__provider": "qdrant",
+                "FOUNDRY__vector_db__host": host,
+                "FOUNDRY__vector_db__port": port,
+                "FOUNDRY__vector_db__prefer_grpc": "false",
+            }
+        loaded = load_settings(environ=chosen)
+        services = await stack.enter_async_context(open_services(loaded))
+        assert services.indexes.primary.store == request.param
+        worker = await stack.enter_async_context(open_worker(loaded))
+        maintenance = MaintenanceDatabase(create_engine(maintenance_address(loaded.settings), pool_size=1))
+        stack.push_async_callback(maintenance.close)
+        yield Installation(services, worker, Superseded(maintenance, services.indexes))
+
+
+def manual(part: str, edition: int) -> bytes:
+    chance = random.Random(f"{part}{edition}")
+    lines = [f"The {part} of series {n} is serviced every {chance.randint(2, 90)} days by the plant." for n in range(3)]
+    return f"# {part.title()}\n\n{' '.join(lines)}\n".encode()
+
+
+async def write(house: Department, worker: Worker, editions: range) -> None:
+    for edition in editions:
+        for part in PARTS:
+            receipt = await house.read(worker, f"{part}.md", manual(part, edition))
+            assert receipt.status == "completed", receipt
+
+
+async def best(house: Department) -> list[tuple[str, int]]:
+    """The first hit of every question, and how many there are in all."""
+    found = []
+    for part in PARTS:
+        hits = await house.services.search.find(house.principal, f"How often is the {part} serviced?", limit=50)
+        found.append((hits[0].chunk.content, len(hits)))
+    return found
+
+
+async def vectors_in_store(house: Department) -> int:
+    primary = house.services.indexes.primary
+    assert primary.vectors is not None
+    return await primary.vectors.count(primary.collection, VectorFilter(house.principal.organization_id))
+
+
+async def _recall(installation: Installation, editions: int) -> None:
+    services, worker = installation.services, installation.worker
+    crowded, fresh = await make_department(services, "crowded"), await make_department(services, "fresh")
+    await write(crowded, worker, range(editions))
+    await write(fresh, worker, range(editions - 1, editions))
+    while await installation.superseded.run():
+        pass
+    assert await vectors_in_store(crowded) == await vectors_in_store(fresh) > 0
+    assert await best(crowded) == await best(fresh)
+
+
+async def test_five_versions_of_every_document_hide_nothing(installation: Installation) -> None:
+    await _recall(installation, 5)
+
+
+@pytest.mark.slow
+async def test_twenty_versions_of_every_document_hide_nothing(installation: Installation) -> None:
+    await _recall(installation, 20)
+
+
+async def test_vectors_of_a_version_that_answers_stay_and_those_of_all_are_kept(installation: Installation) -> None:
+    house = await make_department(installation.services, "alpha")
+    await write(house, installation.worker, range(2))
+    while await installation.superseded.run():
+        pass
+    services = house.services
+    primary = services.indexes.primary
+    assert primary.vectors is not None
+    async with services.database.transaction(house.principal.organization_id) as session:
+        answering = set(await session.scalars(select(Document.active_version_id)))
+        indexed = set(await session.scalars(select(IndexedVersion.version_id)))
+        assert indexed == answering
+        versions = list(await session.scalars(select(DocumentVersion).where(DocumentVersion.filename == "pump.md")))
+        kept = await KeptVectorsRepository(session).of([v.id for v in versions], services.embedding.model_name)
+        assert len(kept) == sum(version.chunk_count or 0 for version in versions)
+        other = await KeptVectorsRepository(session).of([v.id for v in versions], "another model")
+        assert other == {}
+    (found,) = await services.search.find(house.principal, "How often is the pump of series 2 serviced?", limit=1)
+    own = await services.embedding.embed_text(f"{found.chunk.context}\n{found.chunk.content}")
+    assert float(kept[found.chunk.id] @ own) > 0.9
+    async with services.database.transaction(house.principal.organization_id) as session:
+        await session.execute(delete(DocumentVersion).where(DocumentVersion.id.in_([v.id for v in versions])))
+        left = await session.scalar(
+            select(func.count(KeptVectors.id)).where(KeptVectors.version_id.in_([v.id for v in versions]))
+        )
+    assert left == 0
