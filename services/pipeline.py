@@ -7,6 +7,7 @@ that carries the lease's token.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +18,7 @@ from uuid import UUID
 
 import numpy as np
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from config.models import Settings
@@ -27,9 +28,10 @@ from core.types import ChunkDraft, JsonValue, ParsedDocument, ParsedPage, Vector
 from db.models import Document, DocumentVersion, Task
 from db.repositories.indexes import IndexRepository
 from db.repositories.lexical import LexicalRepository
+from db.repositories.versions import VersionRepository
 from db.unit_of_work import Database
 from plugins.interfaces import EmbeddingProvider
-from services import word_places
+from services import near_duplicates, word_places
 from services.blobs import BlobStore
 from services.chunk_rows import chunk_ids, count_out, replace_chunks
 from services.chunking import chunk_document
@@ -37,6 +39,7 @@ from services.indexes import Index, Indexes
 from services.leases import Lease, LeaseKeeper, LeaseLostError
 from services.lexical import LexicalIndex, TermCounts, chunks_per_term, count_terms
 from services.receipts import WARNINGS
+from services.switching import hand_over, is_overtaken
 from services.vector_writing import probe, remove_vectors, store_vectors
 from services.views import IngestionStage
 
@@ -100,6 +103,7 @@ class _Reading:
     drafts: Sequence[ChunkDraft]
     counted: Sequence[TermCounts]
     ids: Sequence[UUID]
+    signature: bytes | None
 
 
 class IngestionPipeline:
@@ -180,7 +184,8 @@ class IngestionPipeline:
         reached = await store_vectors(self._indexes, payload, ids, vectors, sparse)
         await self._stage(lease, IngestionStage.VERIFYING, 95)
         await probe(self._indexes.primary, payload, ids, vectors)
-        stale = await self._switch(lease, work, _Reading(parsed, drafts, counted, ids), reached)
+        signature = await asyncio.to_thread(near_duplicates.signature, parsed)
+        stale = await self._switch(lease, work, _Reading(parsed, drafts, counted, ids, signature), reached)
         await remove_vectors(reached, stale, lease.organization_id)
 
     # -- steps
@@ -247,7 +252,10 @@ class IngestionPipeline:
         return np.concatenate(parts)
 
     async def _switch(self, lease: Lease, work: _Work, reading: _Reading, reached: Sequence[Index]) -> Sequence[UUID]:
-        """Write chunks and make the version the active one, in one transaction. Returns vectors to remove."""
+        """Write chunks and make the version the active one, in one transaction. Returns vectors to remove.
+
+        One that was overtaken meanwhile is kept and does not answer.
+        """
         async with self._database.transaction(lease.organization_id) as session:
             now = datetime.now(UTC)
             await self._leases.write(
@@ -261,7 +269,8 @@ class IngestionPipeline:
             )
             document = await session.get_one(Document, work.document_id, with_for_update=True)
             lexical = LexicalRepository(session)
-            if document.active_version_id is not None:
+            overtaken = await is_overtaken(session, lease.task_id, document)
+            if document.active_version_id is not None and not overtaken:
                 await count_out(session, lexical, lease.organization_id, document.active_version_id)
             stale = await replace_chunks(
                 session,
@@ -271,25 +280,26 @@ class IngestionPipeline:
                 reading.ids,
                 {page.number: page.label for page in reading.parsed.pages},
             )
-            await lexical.add(
-                lease.organization_id,
-                chunks_per_term(reading.counted),
-                chunks=len(reading.counted),
-                terms=sum(chunk.length for chunk in reading.counted),
-            )
-            await self._activate(session, document, work, reading, now)
+            version = await self._note(session, work, reading)
+            if overtaken:
+                log.info("version_overtaken", document_id=str(document.id), version_id=str(version.id))
+                document.status = "ready"
+            else:
+                await lexical.add(
+                    lease.organization_id,
+                    chunks_per_term(reading.counted),
+                    chunks=len(reading.counted),
+                    terms=sum(chunk.length for chunk in reading.counted),
+                )
+                await hand_over(session, document, version)
+                document.indexed_at = now
             repository = IndexRepository(session)
             await repository.leave(work.version_id, {index.id for index in self._indexes.written})
             await repository.join(lease.organization_id, work.version_id, {index.id for index in reached})
             return stale
 
-    async def _activate(
-        self, session: AsyncSession, document: Document, work: _Work, reading: _Reading, now: datetime
-    ) -> None:
-        if document.active_version_id not in (None, work.version_id):
-            await session.execute(
-                update(DocumentVersion).where(DocumentVersion.id == document.active_version_id).values(valid_to=now)
-            )
+    async def _note(self, session: AsyncSession, work: _Work, reading: _Reading) -> DocumentVersion:
+        """What is known of a version once it was read."""
         version = await session.get_one(DocumentVersion, work.version_id)
         version.page_count = len(reading.parsed.pages)
         version.chunk_count = len(reading.drafts)
@@ -297,14 +307,12 @@ class IngestionPipeline:
         version.pages = [_kept(page) for page in reading.parsed.pages]
         version.embedding_model = self._embedding.model_name
         version.chunking = str(self._rules)
-        version.valid_from = version.valid_from or now
-        version.valid_to = None
+        version.signature = reading.signature
         version.failure_code = version.error_message = None
         version.meta = {**version.meta, WARNINGS: list(reading.parsed.warnings)}
-        document.active_version_id = version.id
-        document.file_path, document.mime_type = version.file_path, version.mime_type
-        document.file_size = version.file_size
-        document.status, document.error_message, document.indexed_at = "ready", None, now
+        bands = near_duplicates.bands(reading.signature) if reading.signature else []
+        await VersionRepository(session).replace_bands(version, bands)
+        return version
 
     # -- when it does not work
 

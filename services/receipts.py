@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from db.models import DocumentVersion, Task
-from services.views import IngestionStage, Receipt, TaskStatus
+from services.views import IngestionStage, Receipt, SimilarView, TaskStatus
 
 WARNINGS = "warnings"
 """Where a version keeps them, among what else is known about it."""
 
 
-def receipt_of(task: Task, version: DocumentVersion, *, unchanged: bool = False) -> Receipt:
+def receipt_of(
+    task: Task,
+    version: DocumentVersion,
+    *,
+    unchanged: bool = False,
+    note: str = "",
+    similar: tuple[SimilarView, ...] = (),
+) -> Receipt:
     """The receipt of a task and its version."""
     return Receipt(
         task_id=task.id,
@@ -29,6 +36,8 @@ def receipt_of(task: Task, version: DocumentVersion, *, unchanged: bool = False)
         next_step=task.next_step,
         warnings=warnings_of(version) if task.status == TaskStatus.COMPLETED else (),
         unchanged=unchanged,
+        note=note,
+        similar=similar,
         created_at=task.created_at,
         started_at=task.started_at,
         completed_at=task.completed_at,
