@@ -20,6 +20,9 @@ MAX_LINES_IN_ALL = 30_000
 MAX_CHARACTERS = 200_000
 """Of the unified form."""
 MAX_LINE = 2_000
+MAX_ALIGNED = 10_000
+"""Pairs of pages of one changed stretch; of a longer one pages are compared in their order."""
+SAME_PAGE = 0.2
 CONTEXT = 3
 
 
@@ -30,6 +33,9 @@ class PageText:
     number: int
     label: str
     text: str
+
+
+Pair = tuple[PageText | None, PageText | None]
 
 
 @dataclass(slots=True)
@@ -73,13 +79,44 @@ def difference(before: Sequence[PageText], after: Sequence[PageText], names: tup
     return found
 
 
-def _pairs(before: Sequence[PageText], after: Sequence[PageText]) -> Iterator[tuple[PageText | None, PageText | None]]:
-    """Pages that belong together, in the order of the later version; None where one is only in the other."""
+def _pairs(before: Sequence[PageText], after: Sequence[PageText]) -> Iterator[Pair]:
+    """Pages that belong together, in order; None where one is only in the other version."""
     matcher = difflib.SequenceMatcher(
         None, [page.text for page in before], [page.text for page in after], autojunk=False
     )
     for _, old_start, old_end, new_start, new_end in matcher.get_opcodes():
-        yield from zip_longest(before[old_start:old_end], after[new_start:new_end])
+        yield from _aligned(before[old_start:old_end], after[new_start:new_end])
+
+
+def _aligned(old: Sequence[PageText], new: Sequence[PageText]) -> list[Pair]:
+    """Of changed pages those that share the most words, without changing their order."""
+    if min(len(old), len(new)) == 0 or len(old) == len(new) == 1 or len(old) * len(new) > MAX_ALIGNED:
+        return list(zip_longest(old, new))
+    words = [set(page.text.split()) for page in new]
+    shared = [[_shared(set(page.text.split()), one) for one in words] for page in old]
+    best = [[0.0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for i in reversed(range(len(old))):
+        for j in reversed(range(len(new))):
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], best[i + 1][j + 1] + shared[i][j])
+    pairs: list[Pair] = []
+    i = j = 0
+    while i < len(old) and j < len(new):
+        if shared[i][j] and best[i][j] == best[i + 1][j + 1] + shared[i][j]:
+            pairs.append((old[i], new[j]))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            pairs.append((old[i], None))
+            i += 1
+        else:
+            pairs.append((None, new[j]))
+            j += 1
+    return pairs + [(page, None) for page in old[i:]] + [(None, page) for page in new[j:]]
+
+
+def _shared(one: set[str], other: set[str]) -> float:
+    """Share of words in common; nothing where it is too little to be the same page."""
+    share = len(one & other) / len(one | other) if one or other else 0.0
+    return share if share >= SAME_PAGE else 0.0
 
 
 def _lines(page: PageText | None) -> tuple[list[str], bool]:
