@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import psycopg
 import pytest
 from sqlalchemy import delete, func, select, text
@@ -29,6 +30,7 @@ from services.worker import Worker
 from tests.fixtures.application import CLIENT, Department
 from tests.fixtures.documents import pdf_pages
 from tests.fixtures.postgres import PostgresServer
+from tests.integration.test_gateway import api, sign_in  # noqa: F401 - the fixture
 from tests.integration.test_pipeline import as_it_stands, pipeline
 
 OLD = (
@@ -470,3 +472,50 @@ async def test_a_diff_names_pages_and_lines(department: Department, worker: Work
     failed = await department.read(worker, "manual.pdf", b"%PDF-1.4 broken")
     with pytest.raises(ConflictError, match="was not read"):
         await versions.diff(me, failed.document_id, 2, 3)
+
+
+# -- through the door
+
+
+async def test_versions_through_the_api(
+    api: httpx.AsyncClient,  # noqa: F811 - the fixture
+    department: Department,
+    worker: Worker,
+) -> None:
+    headers = await sign_in(api, department)
+    first = await department.read(worker, "valves.md", OLD)
+    moment = now().isoformat()
+    path = f"/api/v1/documents/{first.document_id}"
+    upload = await api.post(
+        "/api/v1/documents",
+        params={"document_id": str(first.document_id)},
+        files={"file": ("other name.md", NEW)},
+        headers=headers,
+    )
+    assert (upload.status_code, upload.json()["version_number"]) == (202, 2)
+    await finish(department, worker, Receipt.model_validate(upload.json()))
+    listed = (await api.get(f"{path}/versions", headers=headers)).json()
+    assert [(one["number"], one["answers"], one["at_once"]) for one in listed] == [(2, True, True), (1, False, True)]
+    found = (await api.get(f"{path}/versions/1/diff/2", headers=headers)).json()
+    assert "+The relief valve of the boiler opens at 8 bar." in found["unified"].splitlines()
+    body = {"question": QUESTION, "as_of": moment}
+    past = (await api.post("/api/v1/chat", json=body, headers=headers)).json()
+    assert "6 bar" in past["content"]
+    assert (datetime.fromisoformat(past["as_of"]), past["citations"][0]["superseded"]) == (
+        datetime.fromisoformat(moment),
+        True,
+    )
+    hits = (await api.get("/api/v1/search", params={"q": QUESTION, "as_of": moment}, headers=headers)).json()
+    assert {hit["version_number"] for hit in hits} == {1}
+    for wrong in ("2999-01-01T00:00:00Z", "2020-01-01T00:00:00", "yesterday"):
+        for answer_ in (
+            await api.get("/api/v1/search", params={"q": QUESTION, "as_of": wrong}, headers=headers),
+            await api.post("/api/v1/chat", json={"question": QUESTION, "as_of": wrong}, headers=headers),
+        ):
+            assert answer_.status_code == 422, wrong
+    done = (await api.post(f"{path}/versions/1/restore", headers=headers)).json()
+    assert (done["version"]["answers"], done["receipt"]) == (True, None)
+    again = await api.post(f"{path}/versions/1/restore", headers=headers)
+    assert (again.status_code, again.json()["next_step"]) == (409, "Choose another one.")
+    document = (await api.get(path, headers=headers)).json()
+    assert (document["version_number"], document["similar"]) == (1, [])
