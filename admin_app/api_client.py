@@ -67,9 +67,9 @@ class ApiClient:
         """Remove something."""
         self._call("DELETE", path)
 
-    def upload(self, filename: str, content: IO[bytes]) -> Any:
+    def upload(self, filename: str, content: IO[bytes], **params: str) -> Any:
         """Hand in a file; the receipt."""
-        return self._call("POST", "/api/v1/documents", files={"file": (filename, content)})
+        return self._call("POST", "/api/v1/documents", files={"file": (filename, content)}, params=params)
 
     def health(self) -> Any:
         """The health report, also when it is bad."""

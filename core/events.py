@@ -72,7 +72,8 @@ class SentenceEvent(_Event):
 class Citation(_Event):
     """A source of the answer: the exact version, page and characters.
 
-    ``char_start``/``char_end`` count in the text of that page; ``quote`` is exactly these characters.
+    ``char_start``/``char_end`` count in the text of that page; ``quote`` is exactly these characters. ``superseded``:
+    another version answered when this was written; opening the passage says how it is today.
     """
 
     number: int = Field(ge=1)
@@ -90,6 +91,7 @@ class Citation(_Event):
     char_end: int
     quote: str
     score: float = 0.0
+    superseded: bool = False
 
 
 class CitationEvent(_Event):
@@ -139,6 +141,7 @@ class NoticeKind(StrEnum):
     REWRITTEN = "rewritten"
     PARTIAL = "partial"
     CONFIDENTIAL = "confidential"
+    AS_OF = "as_of"
 
 
 class NoticeEvent(_Event):

@@ -141,6 +141,8 @@ class Chunk:
     collection_id: UUID | None = None
     confidential: bool = False
     """Whether its collection is: such text reaches only models marked local."""
+    superseded: bool = False
+    """Whether another version of its document answers now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,4 +95,5 @@ def _citation(candidate: Candidate, number: int, sentence: str) -> Citation:
         char_end=chunk.char_start + end,
         quote=chunk.content[start:end],
         score=candidate.score,
+        superseded=chunk.superseded,
     )

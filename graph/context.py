@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -42,8 +43,9 @@ class Retriever(Protocol):
         limit: int,
         collection_ids: frozenset[UUID] | None = None,
         document_ids: frozenset[UUID] | None = None,
+        as_of: datetime | None = None,
     ) -> Retrieval:
-        """The ``limit`` best passages, best first."""
+        """The ``limit`` best passages, best first; of the versions that answered at a moment, if one is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class GraphContext:
         extractive: Whether ``llm`` quotes evidence instead of asking a model.
         fallback: Answers when ``llm`` cannot; None when ``llm`` is the fallback itself.
         allowed_models: Globs of the models the organisation allows; empty means all.
+        as_of: The moment whose versions answer; None for those of now.
         confidential_history: An answer before this one used confidential passages.
     """
 
@@ -92,6 +95,7 @@ class GraphContext:
     allowed_models: tuple[str, ...] = ()
     collection_ids: frozenset[UUID] | None = None
     document_ids: frozenset[UUID] | None = None
+    as_of: datetime | None = None
     emit: Emit = _nowhere
 
     def clearance(self, evidence: Sequence[Candidate] = ()) -> Clearance:

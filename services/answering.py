@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import structlog
@@ -33,7 +34,7 @@ from core.identity import Principal, Role
 from graph.build import AnswerGraph, run
 from graph.context import GraphContext
 from services.chats import ChatService, History, StoredAnswer
-from services.search import valid_question
+from services.search import valid_moment, valid_question
 
 log = structlog.get_logger(__name__)
 
@@ -47,10 +48,11 @@ ContextFactory = Callable[[Principal], Awaitable[GraphContext]]
 class AnswerRun:
     """One answer in the making; events are kept, so that a reader who comes late misses nothing."""
 
-    def __init__(self, principal: Principal, chat_id: UUID) -> None:
+    def __init__(self, principal: Principal, chat_id: UUID, as_of: datetime | None = None) -> None:
         self.id = uuid4()
         self.message_id = uuid4()
         self.chat_id = chat_id
+        self.as_of = as_of
         self.principal = principal
         self._events: list[AnswerEvent] = []
         self._changed = asyncio.Condition()
@@ -145,18 +147,22 @@ class AnsweringService:
         chat_id: UUID | None = None,
         collection_ids: frozenset[UUID] | None = None,
         document_ids: frozenset[UUID] | None = None,
+        as_of: datetime | None = None,
     ) -> AnswerRun:
         """Store the question and begin to answer it.
 
+        Args:
+            as_of: Answer from the versions that answered at that moment; it is said with the answer.
+
         Raises:
-            ValidationError: The question is empty or longer than 10,000 characters.
+            ValidationError: The question is empty or longer than 10,000 characters, or the moment is to come.
             NotFoundError: The conversation is not the principal's.
         """
         principal.require(Role.VIEWER)
-        text = valid_question(question)
+        text, moment = valid_question(question), valid_moment(as_of)
         history = await self._chats.history(principal, chat_id, limit=HISTORY) if chat_id else History()
         snapshot = await self._context_of(principal)
-        answer = AnswerRun(principal, await self._chats.add_question(principal, chat_id, text))
+        answer = AnswerRun(principal, await self._chats.add_question(principal, chat_id, text), moment)
         context = replace(
             snapshot,
             history=history.messages,
@@ -164,6 +170,7 @@ class AnsweringService:
             emit=answer.emit,
             collection_ids=collection_ids,
             document_ids=document_ids,
+            as_of=moment,
         )
         self._runs[answer.id] = answer
         task = asyncio.create_task(self._answer(answer, text, context), name=f"answer-{answer.id}")
@@ -202,6 +209,8 @@ class AnsweringService:
         started = time.perf_counter()
         outcome, error, incident = Outcome.ANSWERED, "", ""
         try:
+            if answer.as_of is not None:
+                await answer.emit(NoticeEvent(kind=NoticeKind.AS_OF, text=_as_of(answer.as_of)))
             await run(self._graph, question, context)
             if any(isinstance(event, RefusalEvent) for event in answer.recorded):
                 outcome = Outcome.REFUSED
@@ -219,6 +228,7 @@ class AnsweringService:
 
     async def _finish(self, answer: AnswerRun, outcome: Outcome, error: str, incident: str, seconds: float) -> None:
         stored = collect(answer.recorded, outcome, error, latency_ms=seconds * 1000)
+        stored = stored.model_copy(update={"as_of": answer.as_of})
         message_id: UUID | None = answer.message_id
         try:
             await self._chats.add_answer(answer.principal, answer.chat_id, answer.message_id, stored)
@@ -231,6 +241,10 @@ class AnsweringService:
             DoneEvent(outcome=outcome, message_id=message_id, chat_id=answer.chat_id, error=error, incident_id=incident)
         )
         asyncio.get_running_loop().call_later(FINISHED_RUNS_KEPT_S, self._runs.pop, answer.id, None)
+
+
+def _as_of(moment: datetime) -> str:
+    return f"From the documents as they stood on {moment.astimezone(UTC):%Y-%m-%d at %H:%M:%S} UTC."
 
 
 def collect(events: tuple[AnswerEvent, ...], outcome: Outcome, error: str, *, latency_ms: float) -> StoredAnswer:

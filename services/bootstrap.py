@@ -59,6 +59,7 @@ from services.saved_settings import saved
 from services.search import SearchService
 from services.settings_versions import SettingsService
 from services.starters import StarterService, sample_starters
+from services.versions import VersionService
 
 BUILT_HERE: tuple[Kind, ...] = ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache", "notifier")
 """Kinds every process builds, after the embedding; parsers run in children of the worker."""
@@ -84,6 +85,7 @@ class Services:
     federation: FederationService
     documents: DocumentService
     ingestion: IngestionService
+    versions: VersionService
     chats: ChatService
     starters: StarterService
     answering: AnsweringService
@@ -231,6 +233,9 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
     accounts = AccountService(database, sessions, password_rules=rules)
     models, policies = open_models(settings, plugins, ground.redis), DataPolicyService(database)
     reranking = open_reranking(settings, plugins, ground.context)
+    ingestion = IngestionService(
+        database, ground.blobs, ground.queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
+    )
     template = _graph_context(settings, models, reranking, retriever, embedding)
     ground.answering.use(_snapshots(template, policies))
     return Services(
@@ -253,9 +258,8 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
             base_url=settings.chat.url,
         ),
         documents=DocumentService(database, ground.blobs, indexes, renderer=drawn_pages),
-        ingestion=IngestionService(
-            database, ground.blobs, ground.queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
-        ),
+        ingestion=ingestion,
+        versions=VersionService(database, indexes, ground.lexical, ingestion),
         chats=ground.chats,
         starters=StarterService(database, sample_starters()),
         answering=ground.answering,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -39,6 +40,7 @@ class StoredAnswer(View):
     cost_usd: float = 0.0
     latency_ms: float = 0.0
     model: str = ""
+    as_of: datetime | None = None
 
 
 class History(View):
@@ -246,7 +248,7 @@ class ChatService:
             )
 
 
-_KEPT = {"citations", "sentences", "notices", "confidential", "outcome", "model"}
+_KEPT = {"citations", "sentences", "notices", "confidential", "outcome", "model", "as_of"}
 
 
 def _title(title: str, *, empty: bool = False) -> str:
@@ -289,5 +291,6 @@ def _message(row: Message, thumb: int | None) -> MessageView:
         created_at=row.created_at,
         feedback=thumb,
         model=kept.model,
+        as_of=kept.as_of,
         task_ids=tuple(UUID(str(task_id)) for task_id in task_ids) if isinstance(task_ids, list) else (),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid5
@@ -30,21 +31,31 @@ def chunk_ids(version_id: UUID, drafts: Sequence[ChunkDraft]) -> list[UUID]:
 
 async def count_out(session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID) -> None:
     """Take the chunks of a version out of the statistics; the same text always gives the same terms."""
+    await _count(session, lexical, organization_id, version_id, sign=-1)
+
+
+async def count_in(session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID) -> None:
+    """Take them in again."""
+    await _count(session, lexical, organization_id, version_id, sign=1)
+
+
+async def _count(
+    session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID, *, sign: int
+) -> None:
     rows = await session.execute(
         select(DocumentChunk.context, DocumentChunk.content, DocumentChunk.language).where(
             DocumentChunk.version_id == version_id, ~DocumentChunk.is_deleted
         )
     )
-    counted = [
-        count_terms(f"{row.context}\n{row.content}" if row.context else row.content, row.language) for row in rows
-    ]
+    texts = [(f"{row.context}\n{row.content}" if row.context else row.content, row.language) for row in rows]
+    counted = await asyncio.to_thread(lambda: [count_terms(*text) for text in texts])
     if counted:
         await lexical.add(
             organization_id,
             chunks_per_term(counted),
             chunks=len(counted),
             terms=sum(chunk.length for chunk in counted),
-            sign=-1,
+            sign=sign,
         )
 
 

@@ -23,6 +23,7 @@ from services.audit import ClientInfo, record
 from services.blobs import BlobStore
 from services.chunk_rows import count_out
 from services.indexes import Indexes
+from services.near_duplicates import similar_to
 from services.receipts import receipt_of, warnings_of
 from services.vector_writing import remove_documents
 from services.views import CollectionView, DocumentPage, DocumentStatus, DocumentView, PagePicture, PassageView
@@ -115,7 +116,11 @@ class DocumentService:
                 principal, after=None, limit=1, status=None, query="", document_id=document_id
             )
             tasks = await documents.latest_tasks([document_id])
-            return _view(rows[0], tasks.get(document_id))
+            view, version = _view(rows[0], tasks.get(document_id)), rows[0][1]
+            if version is None:
+                return view
+            similar = await similar_to(session, documents.readable(principal), version)
+            return view.model_copy(update={"similar": similar})
 
     async def delete(self, principal: Principal, document_id: UUID, *, client: ClientInfo) -> None:
         """Remove a document: it stops answering at once, then text, vectors and files go.

@@ -23,17 +23,20 @@ from core.identity import Principal, Role, Scope
 from core.security import content_type
 from db.models import Collection, Document, DocumentVersion, Organization, OutboxEntry, Task
 from db.repositories.documents import DocumentRepository
+from db.repositories.versions import VersionRepository
 from db.unit_of_work import Database
 from services.audit import ClientInfo, record
 from services.blobs import BlobStore, StoredBlob
 from services.cancelling import cancel_task
 from services.job_queue import JobQueue
+from services.near_duplicates import similar_to
 from services.receipts import receipt_of
-from services.views import Receipt
+from services.switching import TASK_INGEST
+from services.views import Receipt, SimilarView
 
 log = structlog.get_logger(__name__)
 
-TASK_INGEST = "ingest"
+
 MAX_FILENAME = 255
 DEFAULT_COLLECTION = "General"
 """Where documents go when nobody says otherwise; open to the organisation."""
@@ -44,6 +47,8 @@ class _Upload:
     filename: str
     mime_type: str
     blob: StoredBlob
+    document_id: UUID | None
+    """The document it is for, when a person chose one."""
 
 
 class IngestionService:
@@ -62,21 +67,27 @@ class IngestionService:
         filename: str,
         chunks: AsyncIterator[bytes],
         collection_id: UUID | None = None,
+        document_id: UUID | None = None,
         client: ClientInfo,
     ) -> Receipt:
         """Take a file in; a known name becomes a new version, known content is reported and not stored twice.
 
+        Args:
+            document_id: The document it is a new version of, whatever the file is called.
+
         Raises:
             DocumentError: Empty, too large, of a type nobody reads; nothing is kept.
             QuotaError: The organisation has as many documents as it may.
-            NotFoundError: There is no such collection.
+            NotFoundError: There is no such collection or document.
+            ValidationError: The document lies in another collection.
         """
         principal.require(Role.EDITOR, Scope.WRITE)
         name = clean_filename(filename)
         blob = await self._blobs.write(principal.organization_id, chunks, limit_bytes=self._max_file_bytes)
         try:
             mime_type = await asyncio.to_thread(content_type.detect, self._blobs.resolve(blob.path), name)
-            receipt = await self._admit(principal, collection_id, _Upload(name, mime_type, blob), client)
+            upload = _Upload(name, mime_type, blob, document_id)
+            receipt = await self._admit(principal, collection_id, upload, client)
         except Exception:
             await self._forget_if_unused(principal.organization_id, blob)
             raise
@@ -85,20 +96,23 @@ class IngestionService:
         log.info("upload_received", document_id=str(receipt.document_id), size_bytes=blob.size_bytes, mime=mime_type)
         return receipt
 
-    async def reindex(self, principal: Principal, document_id: UUID, *, client: ClientInfo) -> Receipt:
-        """Read the newest version of a document again; until that is done the old index answers.
+    async def reindex(
+        self, principal: Principal, document_id: UUID, *, number: int | None = None, client: ClientInfo
+    ) -> Receipt:
+        """Read a version again, after which it answers; until then the old index does.
+
+        Args:
+            number: Which one; without it the one that answers, or the newest if that could never be read.
 
         Raises:
-            NotFoundError: No such document.
-            ConflictError: It is being read right now.
+            NotFoundError: No such document or version.
+            ConflictError: The document is being read right now.
         """
         principal.require(Role.EDITOR, Scope.WRITE)
         async with self._database.transaction(principal.organization_id) as session:
             documents = DocumentRepository(session)
             document = await documents.get(document_id, principal=principal)
-            version = await documents.latest_version(document_id)
-            if version is None:
-                raise NotFoundError("The document has no version to read.")
+            version = await _to_read(session, document, number)
             latest = (await documents.latest_tasks([document_id])).get(document_id)
             if latest is not None and latest[0].status in ("queued", "running"):
                 raise ConflictError("The document is being read right now.", next_step="Wait until it is done.")
@@ -118,17 +132,20 @@ class IngestionService:
         return receipt
 
     async def receipt(self, principal: Principal, task_id: UUID) -> Receipt:
-        """How far a task is.
+        """How far a task is, and which documents say the same.
 
         Raises:
             NotFoundError: Absent or not yours to see.
         """
         async with self._database.transaction(principal.organization_id) as session:
-            rows = await DocumentRepository(session).list_tasks(principal, limit=1, task_id=task_id)
+            documents = DocumentRepository(session)
+            rows = await documents.list_tasks(principal, limit=1, task_id=task_id)
             if not rows:
                 raise NotFoundError(f"There is no task {task_id} that you may see.")
-            places = await DocumentRepository(session).queue_positions([row[0] for row in rows])
-            return receipt_of(rows[0][0], rows[0][1], queue_position=places.get(task_id))
+            task, version = rows[0]
+            places = await documents.queue_positions([task])
+            similar = await _similar(session, principal, version)
+            return receipt_of(task, version, queue_position=places.get(task_id), similar=similar)
 
     async def list_tasks(self, principal: Principal, *, limit: int = 50) -> tuple[Receipt, ...]:
         """The newest tasks of readable documents."""
@@ -158,8 +175,7 @@ class IngestionService:
             documents = DocumentRepository(session)
             # The organisation's row is the queue in which uploads of one organisation pass quota and naming.
             organization = await session.get_one(Organization, principal.organization_id, with_for_update=True)
-            collection = await _collection(session, documents, principal, collection_id)
-            document = await documents.find_by_name(collection.id, upload.filename)
+            document, collection = await _target(session, documents, principal, collection_id, upload)
             if document is None:
                 if await documents.count(principal) >= organization.max_documents:
                     raise QuotaError(
@@ -171,21 +187,12 @@ class IngestionService:
                 await session.flush()
                 number = 1
             else:
-                known = await _same_content(documents, document, upload)
+                known = await VersionRepository(session).with_content(document.id, upload.blob.sha256)
                 if known is not None:
-                    return known
+                    return await _known_content(session, principal, document, known, client)
                 latest = await documents.latest_version(document.id)
                 number = latest.number + 1 if latest else 1
-            version = DocumentVersion(
-                organization_id=principal.organization_id,
-                document_id=document.id,
-                number=number,
-                content_hash=upload.blob.sha256,
-                file_path=upload.blob.path,
-                filename=upload.filename,
-                mime_type=upload.mime_type,
-                file_size=upload.blob.size_bytes,
-            )
+            version = _new_version(principal, document, number, upload)
             session.add(version)
             await session.flush()
             task = await _queue_task(session, principal, document, version)
@@ -201,7 +208,7 @@ class IngestionService:
             )
             await session.refresh(task)
             crash_point("upload.inserted")
-            return receipt_of(task, version)
+            return receipt_of(task, version, similar=await _similar(session, principal, version))
 
     async def _ring(self, organization_id: UUID, task_id: UUID) -> None:
         crash_point("upload.committed")
@@ -251,13 +258,80 @@ async def _collection(
     return general
 
 
-async def _same_content(documents: DocumentRepository, document: Document, upload: _Upload) -> Receipt | None:
-    """The receipt of the version that already says this, unless reading it failed."""
-    latest = await documents.latest_version(document.id)
-    task = (await documents.latest_tasks([document.id])).get(document.id)
-    if latest is None or task is None or latest.content_hash != upload.blob.sha256 or task[0].status == "failed":
-        return None
-    return receipt_of(task[0], task[1], unchanged=True)
+async def _to_read(session: AsyncSession, document: Document, number: int | None) -> DocumentVersion:
+    if number is not None:
+        return await VersionRepository(session).get(document.id, number)
+    newest = await DocumentRepository(session).latest_version(document.id)
+    if newest is None:
+        raise NotFoundError("The document has no version to read.")
+    if newest.valid_from is not None and document.active_version_id is not None:
+        return await session.get_one(DocumentVersion, document.active_version_id)
+    return newest
+
+
+async def _target(
+    session: AsyncSession,
+    documents: DocumentRepository,
+    principal: Principal,
+    collection_id: UUID | None,
+    upload: _Upload,
+) -> tuple[Document | None, Collection]:
+    """(the document an upload is a version of, locked, or None for a new one; its collection)."""
+    if upload.document_id is None:
+        collection = await _collection(session, documents, principal, collection_id)
+        return await documents.find_by_name(collection.id, upload.filename), collection
+    document = await documents.get(upload.document_id, principal=principal)
+    if collection_id not in (None, document.collection_id):
+        raise ValidationError(
+            "The document lies in another collection.", next_step="Name the document alone, or the right collection."
+        )
+    await session.refresh(document, with_for_update=True)
+    return document, await documents.get_collection(document.collection_id, principal=principal)
+
+
+async def _known_content(
+    session: AsyncSession, principal: Principal, document: Document, known: DocumentVersion, client: ClientInfo
+) -> Receipt:
+    """The receipt of a version that has this content: nothing to do, or it is to answer again and is read again."""
+    documents = DocumentRepository(session)
+    similar = await _similar(session, principal, known)
+    newest = await documents.newest_ingestion(document.id)
+    wanted = document.active_version_id
+    if newest is not None and newest.status in ("queued", "running"):
+        wanted = newest.version_id
+    task = await documents.newest_task(known.id)
+    if wanted == known.id and task is not None:
+        return receipt_of(task, known, unchanged=True, similar=similar)
+    task = await _queue_task(session, principal, document, known)
+    record(
+        session,
+        organization_id=principal.organization_id,
+        user_id=principal.user_id,
+        action="updated",
+        resource_type="document",
+        resource_id=document.id,
+        client=client,
+        after={"version": known.number, "sha256": known.content_hash},
+    )
+    note = f"Version {known.number} has this content already; it is read again and answers afterwards."
+    return receipt_of(task, known, note=note, similar=similar)
+
+
+async def _similar(session: AsyncSession, principal: Principal, version: DocumentVersion) -> tuple[SimilarView, ...]:
+    return await similar_to(session, DocumentRepository(session).readable(principal), version)
+
+
+def _new_version(principal: Principal, document: Document, number: int, upload: _Upload) -> DocumentVersion:
+    return DocumentVersion(
+        organization_id=principal.organization_id,
+        document_id=document.id,
+        number=number,
+        content_hash=upload.blob.sha256,
+        file_path=upload.blob.path,
+        filename=upload.filename,
+        mime_type=upload.mime_type,
+        file_size=upload.blob.size_bytes,
+    )
 
 
 def _new_document(principal: Principal, collection: Collection, upload: _Upload) -> Document:

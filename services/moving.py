@@ -20,12 +20,11 @@ from core.errors import KnowledgeFoundryError
 from db.maintenance import MaintenanceDatabase
 from db.models import Document, DocumentVersion, IndexedVersion, OutboxEntry, SearchIndex, Task
 from services.indexes import Index, Indexes
-from services.ingestion import TASK_INGEST
 from services.job_queue import JobQueue
+from services.switching import TASK_INGEST, TASK_MOVE
 
 log = structlog.get_logger(__name__)
 
-TASK_MOVE = "move"
 MAX_OPEN = 8
 """Moves that wait or run at once; an upload waits behind no more."""
 SETTLED = timedelta(seconds=10)

@@ -23,8 +23,8 @@ from db.models import DocumentVersion, Task, User
 from db.unit_of_work import Database
 from plugins.interfaces import NotificationProvider
 from plugins.manager import PluginManager, PluginState
-from services.ingestion import TASK_INGEST
 from services.notices import EndedDocument, Notice, about_documents, about_plugin
+from services.switching import TASK_INGEST
 
 log = structlog.get_logger(__name__)
 

@@ -26,6 +26,7 @@ from core.types import ChunkDraft, JsonValue, ParsedDocument, VectorPayload
 from db.models import Document, DocumentVersion, Task
 from db.unit_of_work import Database
 from plugins.interfaces import EmbeddingProvider
+from services import near_duplicates
 from services.blobs import BlobStore
 from services.chunk_rows import chunk_ids
 from services.chunking import chunk_document
@@ -168,6 +169,7 @@ class IngestionPipeline:
         await progress.enter(IngestionStage.CHUNKING, 30)
         # Off the loop: hundreds of pages take seconds, and the heartbeat must go on.
         drafts, counted = await asyncio.to_thread(self._cut, work, parsed)
+        signature = await asyncio.to_thread(near_duplicates.signature, parsed)
         chunks = Indexed(
             VectorPayload(lease.organization_id, work.collection_id, work.document_id, work.version_id),
             chunk_ids(work.version_id, drafts),
@@ -187,6 +189,7 @@ class IngestionPipeline:
             chunks.ids,
             self._embedding.model_name,
             str(self._rules),
+            signature,
         )
         stale = await self._switch.switch(progress, reading, reached)
         await remove_vectors(reached, stale, lease.organization_id)

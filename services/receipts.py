@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from db.models import DocumentVersion, Task
 from services.task_progress import STAGES
-from services.views import IngestionStage, Receipt, TaskStatus
+from services.views import IngestionStage, Receipt, SimilarView, TaskStatus
 
 WARNINGS = "warnings"
 """Where a version keeps them, among what else is known about it."""
@@ -17,7 +17,13 @@ ESTIMATED_FROM = 10
 
 
 def receipt_of(
-    task: Task, version: DocumentVersion, *, unchanged: bool = False, queue_position: int | None = None
+    task: Task,
+    version: DocumentVersion,
+    *,
+    unchanged: bool = False,
+    queue_position: int | None = None,
+    note: str = "",
+    similar: tuple[SimilarView, ...] = (),
 ) -> Receipt:
     """The receipt of a task and its version."""
     return Receipt(
@@ -41,6 +47,8 @@ def receipt_of(
         queue_position=queue_position,
         seconds_left=_seconds_left(task),
         stages=_stages(task),
+        note=note,
+        similar=similar,
         created_at=task.created_at,
         started_at=task.started_at,
         completed_at=task.completed_at,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import update
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.crash_points import crash_point
@@ -19,15 +19,19 @@ from core.types import ChunkDraft, JsonValue, ParsedDocument, ParsedPage
 from db.models import Document, DocumentVersion
 from db.repositories.indexes import IndexRepository
 from db.repositories.lexical import LexicalRepository
+from db.repositories.versions import VersionRepository
 from db.unit_of_work import Database
-from services import word_places
+from services import near_duplicates, word_places
 from services.chunk_rows import count_out, replace_chunks
 from services.indexes import Index, Indexes
-from services.leases import LeaseKeeper
+from services.leases import Lease, LeaseKeeper
 from services.lexical import TermCounts, chunks_per_term
 from services.receipts import WARNINGS
+from services.switching import hand_over, is_overtaken
 from services.task_progress import TaskProgress
 from services.views import IngestionStage
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Reading:
     Attributes:
         model: Embedding model its vectors come from.
         rules: By which it was cut.
+        signature: By which texts that are much alike are found; None for a short one.
     """
 
     document_id: UUID
@@ -47,6 +52,7 @@ class Reading:
     ids: Sequence[UUID]
     model: str
     rules: str
+    signature: bytes | None
 
 
 class VersionSwitch:
@@ -67,7 +73,7 @@ class VersionSwitch:
             LeaseLostError: Somebody else has the task; nothing was written.
         """
         crash_point("switch.begin")
-        lease, now = progress.lease, datetime.now(UTC)
+        lease = progress.lease
         async with self._database.transaction(lease.organization_id) as session:
             await self._leases.write(
                 lease,
@@ -75,11 +81,11 @@ class VersionSwitch:
                 status="completed",
                 stage=IngestionStage.READY.value,
                 progress=100,
-                completed_at=now,
+                completed_at=datetime.now(UTC),
                 lease_until=None,
                 meta=progress.finished(),
             )
-            stale = await self._write(session, lease.organization_id, reading, now)
+            stale = await self._write(session, lease, reading)
             repository = IndexRepository(session)
             await repository.leave(reading.version_id, {index.id for index in self._indexes.written})
             await repository.join(lease.organization_id, reading.version_id, {index.id for index in reached})
@@ -87,36 +93,38 @@ class VersionSwitch:
         crash_point("switch.committed")
         return stale
 
-    async def _write(
-        self, session: AsyncSession, organization_id: UUID, reading: Reading, now: datetime
-    ) -> Sequence[UUID]:
+    async def _write(self, session: AsyncSession, lease: Lease, reading: Reading) -> Sequence[UUID]:
         document = await session.get_one(Document, reading.document_id, with_for_update=True)
         lexical = LexicalRepository(session)
-        if document.active_version_id is not None:
-            await count_out(session, lexical, organization_id, document.active_version_id)
+        overtaken = await is_overtaken(session, lease.task_id, document)
+        if document.active_version_id is not None and not overtaken:
+            await count_out(session, lexical, lease.organization_id, document.active_version_id)
         stale = await replace_chunks(
             session,
-            organization_id,
+            lease.organization_id,
             (reading.document_id, reading.version_id),
             reading.drafts,
             reading.ids,
             {page.number: page.label for page in reading.parsed.pages},
         )
+        version = await _note(session, reading)
+        if overtaken:
+            log.info("version_overtaken", document_id=str(document.id), version_id=str(version.id))
+            document.status = "ready"
+            return stale
         await lexical.add(
-            organization_id,
+            lease.organization_id,
             chunks_per_term(reading.counted),
             chunks=len(reading.counted),
             terms=sum(chunk.length for chunk in reading.counted),
         )
-        await _activate(session, document, reading, now)
+        await hand_over(session, document, version)
+        document.indexed_at = datetime.now(UTC)
         return stale
 
 
-async def _activate(session: AsyncSession, document: Document, reading: Reading, now: datetime) -> None:
-    if document.active_version_id not in (None, reading.version_id):
-        await session.execute(
-            update(DocumentVersion).where(DocumentVersion.id == document.active_version_id).values(valid_to=now)
-        )
+async def _note(session: AsyncSession, reading: Reading) -> DocumentVersion:
+    """What is known of a version once it was read."""
     version = await session.get_one(DocumentVersion, reading.version_id)
     version.page_count = len(reading.parsed.pages)
     version.chunk_count = len(reading.drafts)
@@ -124,14 +132,12 @@ async def _activate(session: AsyncSession, document: Document, reading: Reading,
     version.pages = [_kept(page) for page in reading.parsed.pages]
     version.embedding_model = reading.model
     version.chunking = reading.rules
-    version.valid_from = version.valid_from or now
-    version.valid_to = None
+    version.signature = reading.signature
     version.failure_code = version.error_message = None
     version.meta = {**version.meta, WARNINGS: list(reading.parsed.warnings)}
-    document.active_version_id = version.id
-    document.file_path, document.mime_type = version.file_path, version.mime_type
-    document.file_size = version.file_size
-    document.status, document.error_message, document.indexed_at = "ready", None, now
+    bands = near_duplicates.bands(reading.signature) if reading.signature else []
+    await VersionRepository(session).replace_bands(version, bands)
+    return version
 
 
 def _kept(page: ParsedPage) -> dict[str, JsonValue]:

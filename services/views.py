@@ -79,6 +79,22 @@ class IngestionStage(StrEnum):
     FAILED = "failed"
 
 
+class SimilarView(View):
+    """Another readable document that says the same, or nearly.
+
+    Attributes:
+        similarity: Estimated share of common runs of words, 0-1.
+        identical: It is the same file, byte for byte.
+    """
+
+    document_id: UUID
+    filename: str
+    version_number: int
+    collection_name: str
+    similarity: float
+    identical: bool
+
+
 class Receipt(View):
     """What an upload gives back, and what polling it shows until ``status`` is completed or failed.
 
@@ -90,6 +106,8 @@ class Receipt(View):
         queue_position: How many documents of the organisation come before it and itself, while it waits.
         seconds_left: An estimate from what it took so far, while it is read.
         stages: Seconds that each stage took.
+        note: What is special about this upload, in plain words; only in the answer to it.
+        similar: Readable documents with the same content, and once it was read with nearly the same.
     """
 
     task_id: UUID
@@ -109,6 +127,8 @@ class Receipt(View):
     next_step: str | None = None
     warnings: tuple[str, ...] = ()
     unchanged: bool = False
+    note: str = ""
+    similar: tuple[SimilarView, ...] = ()
     queue_position: int | None = None
     seconds_left: int | None = None
     stages: dict[str, float] = {}
@@ -138,6 +158,75 @@ class DocumentView(View):
     created_at: datetime
     indexed_at: datetime | None
     latest_task: Receipt | None = None
+    similar: tuple[SimilarView, ...] = ()
+    """Other readable documents that say the same or nearly; not in lists."""
+
+
+class PeriodView(View):
+    """From when to when a version answered; ``valid_to`` is None while it does."""
+
+    valid_from: datetime
+    valid_to: datetime | None
+
+
+class VersionView(View):
+    """One content of a document.
+
+    Attributes:
+        answers: It is the one that answers now.
+        periods: When it answered, in order; several when it was put in force again.
+        at_once: Putting it in force again needs no reading; otherwise it is read again first.
+    """
+
+    id: UUID
+    number: int
+    filename: str
+    mime_type: str
+    size_bytes: int
+    content_hash: str
+    pages: int | None
+    chunks: int | None
+    created_at: datetime
+    answers: bool
+    periods: tuple[PeriodView, ...] = ()
+    at_once: bool = False
+    error_message: str | None = None
+
+
+class RestoreView(View):
+    """A version was put in force again, or will be once it was read again: then there is a ``receipt``."""
+
+    version: VersionView
+    receipt: Receipt | None = None
+    note: str = ""
+
+
+class ChangeView(View):
+    """What changed on one page, slide, sheet or section; a number is None where it is only in the other version."""
+
+    page_before: int | None
+    page_after: int | None
+    label: str
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+class DiffView(View):
+    """From one version to another.
+
+    Attributes:
+        unified: As ``diff -u`` shows it, a file a page.
+        changes: The same in parts, in the order of the later version.
+        truncated: There is more; the rest was left out.
+    """
+
+    document_id: UUID
+    from_number: int
+    to_number: int
+    unified: str
+    changes: tuple[ChangeView, ...]
+    pages_unchanged: int
+    truncated: bool = False
 
 
 class DocumentPage(View):
@@ -197,6 +286,7 @@ class MessageView(View):
 
     Attributes:
         task_ids: Receipts of files handed in with it.
+        as_of: The moment whose documents answered; None when those of the time it was asked did.
     """
 
     id: UUID
@@ -214,6 +304,7 @@ class MessageView(View):
     feedback: int | None = None
     model: str = ""
     task_ids: tuple[UUID, ...] = ()
+    as_of: datetime | None = None
 
 
 class SearchHit(View):
@@ -222,6 +313,9 @@ class SearchHit(View):
     chunk_id: UUID
     document_id: UUID
     version_id: UUID
+    version_number: int
+    superseded: bool
+    """Another version of the document answers now."""
     filename: str
     page: int
     page_label: str

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
+from admin_app.views import versions
 
 STATES = ["all", "ready", "indexing", "pending", "failed"]
 
@@ -14,6 +15,8 @@ STATES = ["all", "ready", "indexing", "pending", "failed"]
 def show(api: ApiClient) -> None:
     """Upload, list, and what can be done with one."""
     st.title("Documents")
+    if told := st.session_state.pop("restored", None):
+        st.success(told)
     _upload(api)
     left, right = st.columns([3, 1])
     query = left.text_input("Find by name")
@@ -53,8 +56,7 @@ def _upload(api: ApiClient) -> None:
         except ApiProblem as problem:
             st.error(f"{file.name}: {problem}")
         else:
-            words = "is here already, unchanged" if receipt["unchanged"] else "is being read; see Jobs"
-            st.success(f"{file.name} {words}.")
+            st.success(versions.said_of(receipt))
     st.session_state["drop"] = f"drop-{int(st.session_state['drop'].split('-')[1]) + 1}"
 
 
@@ -88,3 +90,4 @@ def _detail(api: ApiClient, item: dict[str, Any]) -> None:
         if st.button("Delete for good", type="primary"):
             api.delete(f"/api/v1/documents/{item['id']}")
             st.rerun()
+    versions.show(api, item)

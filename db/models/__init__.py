@@ -12,7 +12,16 @@ from db.models.accounts import (
 )
 from db.models.audit import AuditLog
 from db.models.chats import Chat, Feedback, Message
-from db.models.documents import Collection, Document, DocumentChunk, DocumentVersion, Grant, TermStatistic
+from db.models.documents import (
+    Collection,
+    Document,
+    DocumentChunk,
+    DocumentVersion,
+    Grant,
+    TermStatistic,
+    VersionBand,
+    VersionPeriod,
+)
 from db.models.indexes import IndexedVersion, KeptVectors, SearchIndex
 from db.models.operations import OutboxEntry, SemanticCacheEntry, SettingsVersion, Task, WorkerBeat
 
@@ -42,5 +51,7 @@ __all__ = [
     "Task",
     "TermStatistic",
     "User",
+    "VersionBand",
+    "VersionPeriod",
     "WorkerBeat",
 ]

@@ -81,7 +81,11 @@ class Document(Tenant, Base):
 
 
 class DocumentVersion(Tenant, Base):
-    """One content of a document. ``valid_from``/``valid_to`` say when it was the one that answered."""
+    """One content of a document.
+
+    ``valid_from`` and ``valid_to`` are when it first began and last ended to answer; between them another may have
+    answered, see ``VersionPeriod``.
+    """
 
     __tablename__ = "document_versions"
     __table_args__ = (UniqueConstraint("document_id", "number"),)
@@ -101,11 +105,42 @@ class DocumentVersion(Tenant, Base):
     embedding_model: Mapped[str | None]
     chunking: Mapped[str | None]
     """Rules by which it was cut; None for what was indexed before they were noted."""
+    signature: Mapped[bytes | None] = mapped_column(deferred=True)
+    """MinHash of its text, see ``services.near_duplicates``; None for what was read before there were any."""
     valid_from: Mapped[datetime | None]
     valid_to: Mapped[datetime | None]
     failure_code: Mapped[str | None]
     error_message: Mapped[str | None]
     meta: Mapped[dict[str, JsonValue]] = mapped_column("metadata", server_default=EMPTY_OBJECT)
+
+
+class VersionPeriod(Tenant, Base):
+    """From when to when a version was the one that answered; open while it is. Periods of a document lie apart."""
+
+    __tablename__ = "version_periods"
+    __table_args__ = (
+        CheckConstraint("valid_to > valid_from", name="order"),
+        UniqueConstraint("document_id", "valid_from"),
+        Index("uq_version_periods_open", "document_id", unique=True, postgresql_where=text("valid_to IS NULL")),
+    )
+
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("document_versions.id", ondelete="CASCADE"), index=True)
+    valid_from: Mapped[datetime]
+    valid_to: Mapped[datetime | None]
+
+
+class VersionBand(Tenant, Base):
+    """A band of a version's signature: versions that share one are probably much alike."""
+
+    __tablename__ = "version_bands"
+    __table_args__ = (
+        UniqueConstraint("version_id", "band"),
+        Index("ix_version_bands_organization_id_band", "organization_id", "band"),
+    )
+
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("document_versions.id", ondelete="CASCADE"))
+    band: Mapped[int] = mapped_column(BigInteger)
 
 
 class DocumentChunk(Tenant, Base):

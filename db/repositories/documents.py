@@ -15,6 +15,7 @@ from core.errors import NotFoundError
 from core.identity import Principal, Role
 from core.types import Chunk, DataClass
 from db.models import Collection, Document, DocumentChunk, DocumentVersion, Task, User
+from db.repositories.versions import answers
 
 CHUNK_COLUMNS = (
     DocumentChunk.id,
@@ -35,6 +36,7 @@ CHUNK_COLUMNS = (
     DocumentChunk.heading_path,
     DocumentChunk.context,
     DocumentChunk.language,
+    Document.active_version_id,
 )
 
 
@@ -60,6 +62,10 @@ class DocumentRepository:
             ~Document.is_deleted,
             Document.collection_id.in_(self._readable_collections(principal).with_only_columns(Collection.id)),
         )
+
+    def readable(self, principal: Principal) -> Select[Document]:
+        """The documents the principal may read, for other repositories to narrow down."""
+        return self._readable(principal)
 
     # -- collections
 
@@ -198,10 +204,13 @@ class DocumentRepository:
 
     # -- chunks
 
-    async def active_chunks(self, principal: Principal, chunk_ids: Ids[UUID]) -> dict[UUID, Chunk]:
-        """Those of the chunks that the principal may read and whose version is the active one.
+    async def active_chunks(
+        self, principal: Principal, chunk_ids: Ids[UUID], as_of: datetime | None = None
+    ) -> dict[UUID, Chunk]:
+        """Those of the chunks that the principal may read and whose version is the active one, or was at a moment.
 
-        Every hit of every store passes here before anyone sees it.
+        Every hit of every store passes here before anyone sees it. One statement, so that of a document that is
+        switched meanwhile all chunks are old or all are new.
         """
         if not chunk_ids:
             return {}
@@ -215,7 +224,7 @@ class DocumentRepository:
                 DocumentChunk.id.in_(chunk_ids),
                 ~DocumentChunk.is_deleted,
                 Document.id.in_(readable),
-                Document.active_version_id == DocumentChunk.version_id,
+                answers(DocumentChunk.__table__.c.version_id, as_of),
             )
         )
         return {row.id: _chunk(row) for row in await self._session.execute(statement)}
@@ -228,7 +237,7 @@ class DocumentRepository:
         """
         readable = self._readable(principal).with_only_columns(Document.id)
         statement = (
-            select(*CHUNK_COLUMNS, Document.active_version_id)
+            select(*CHUNK_COLUMNS)
             .join(Document, Document.id == DocumentChunk.document_id)
             .join(DocumentVersion, DocumentVersion.id == DocumentChunk.version_id)
             .join(Collection, Collection.id == Document.collection_id)
@@ -237,7 +246,8 @@ class DocumentRepository:
         row = (await self._session.execute(statement)).first()
         if row is None:
             raise NotFoundError("That passage is gone, or you may not see it.")
-        return _chunk(row), row.active_version_id != row.version_id
+        chunk = _chunk(row)
+        return chunk, chunk.superseded
 
     # -- tasks
 
@@ -252,6 +262,16 @@ class DocumentRepository:
         )
         rows = (await self._session.execute(statement)).all()
         return {task.document_id: (task, version) for task, version in rows if task.document_id is not None}
+
+    async def newest_ingestion(self, document_id: UUID) -> Task | None:
+        """The newest task by which a version of a document is to answer; a move is none."""
+        statement = select(Task).where(Task.document_id == document_id, Task.task_type == "ingest")
+        return await self._session.scalar(statement.order_by(Task.created_at.desc()).limit(1))
+
+    async def newest_task(self, version_id: UUID) -> Task | None:
+        """The newest task of a version."""
+        statement = select(Task).where(Task.version_id == version_id).order_by(Task.created_at.desc()).limit(1)
+        return await self._session.scalar(statement)
 
     async def list_tasks(
         self, principal: Principal, *, limit: int, task_id: UUID | None = None
@@ -301,4 +321,5 @@ def _chunk(row: Row[*tuple[object, ...]]) -> Chunk:
         language=values["language"],
         collection_id=values["collection_id"],
         confidential=values["data_class"] == DataClass.CONFIDENTIAL,
+        superseded=values["active_version_id"] != values["version_id"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -47,7 +48,14 @@ class KeptVectorsRepository:
         """Drop those of a version."""
         await self._session.execute(delete(KeptVectors).where(KeptVectors.version_id == version_id))
 
-    async def of(self, version_ids: Sequence[UUID], model: str) -> dict[UUID, Vector]:
+    async def versions(self, version_ids: Ids[UUID], model: str) -> frozenset[UUID]:
+        """Those of the versions of which vectors of this model are kept."""
+        statement = select(KeptVectors.version_id).where(
+            KeptVectors.version_id.in_(version_ids), KeptVectors.model == model
+        )
+        return frozenset((await self._session.scalars(statement.distinct())).all())
+
+    async def of(self, version_ids: Ids[UUID], model: str) -> dict[UUID, Vector]:
         """Vectors by chunk, as far as they are kept and come from this model; ``(dim,)`` each."""
         rows = await self._session.scalars(
             select(KeptVectors).where(KeptVectors.version_id.in_(version_ids), KeptVectors.model == model)

@@ -11,6 +11,7 @@ from graph.state import AnswerState
 LACKING = {
     "vector_db": "The vector search is down; only words were searched, so something may be missing.",
     "primary_vector_db": "The first vector store is down; the second answers, with the same documents.",
+    "history": "The search index no longer holds some versions of that time; what only they say is missing here.",
 }
 
 
@@ -28,6 +29,7 @@ async def retrieve(state: AnswerState, runtime: Runtime[GraphContext]) -> Answer
         limit=context.settings.top_k,
         collection_ids=context.collection_ids,
         document_ids=context.document_ids,
+        as_of=context.as_of,
     )
     for component in found.degraded:
         await context.emit(

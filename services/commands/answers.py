@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from core.errors import KnowledgeFoundryError
 from core.events import (
@@ -31,6 +32,7 @@ class ReadAnswer:
     notices: list[str] = field(default_factory=list)
     refused: bool = False
     done: DoneEvent | None = None
+    as_of: datetime | None = None
 
     @property
     def cited(self) -> bool:
@@ -47,6 +49,7 @@ class ReadAnswer:
                 "outcome": outcome,
                 "citations": [citation.model_dump(mode="json") for citation in self.citations],
                 "notices": self.notices,
+                "as_of": self.as_of.isoformat() if self.as_of else None,
             },
             ensure_ascii=False,
             indent=2,
@@ -94,6 +97,8 @@ def _source(citation: Citation) -> str:
     place = citation.page_label or (f"page {citation.page}" if citation.paged else "")
     if not place and citation.heading_path:
         place = " › ".join(citation.heading_path)
+    if citation.superseded:
+        place = f"{place}{', ' if place else ''}superseded version {citation.version_number}"
     quote = " ".join(citation.quote.split())
     shortened = quote if len(quote) <= _QUOTE else quote[: _QUOTE - 1].rstrip() + "…"
     return f"[{citation.number}] {citation.filename}{', ' if place else ''}{place}: “{shortened}”"

@@ -48,6 +48,33 @@ async def test_documents_from_upload_to_deletion(
         await expect(page.get_by_text("No documents yet.")).to_be_visible()
 
 
+async def test_an_earlier_version_is_compared_and_answers_again(
+    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
+) -> None:
+    site: Site = await start_site()
+    address = await start_admin(site)
+    async with site.window() as context:
+        page = await context.new_page()
+        await page.goto(address)
+        await _sign_in(page, PASSWORD)
+        for pressure in (b"6", b"8"):
+            content = b"The relief valve opens at %s bar." % pressure
+            note = FilePayload(name="note.md", mimeType="text/markdown", buffer=content)
+            await page.set_input_files("input[type=file]", [note])
+            await page.get_by_role("button", name="Upload 1").click()
+            await expect(page.get_by_text("note.md is being read; see Jobs.")).to_be_visible()
+            await page.get_by_role("link", name="Jobs").click()
+            await expect(page.get_by_test_id("stMetricValue").first).to_have_text("0")
+            await page.get_by_role("link", name="Documents").click()
+            await expect(page.get_by_text("1 document", exact=True)).to_be_visible()
+        await page.get_by_test_id("stDataFrame").locator("canvas").first.click(position={"x": 15, "y": 52}, force=True)
+        await page.get_by_text("Show what changed").click()
+        await expect(page.get_by_text("-The relief valve opens at 6 bar.")).to_be_visible()
+        await page.get_by_role("button", name="Restore …").click()
+        await page.get_by_role("button", name="Let version 1 answer").click()
+        await expect(page.get_by_text("Version 1 answers now.")).to_be_visible()
+
+
 async def test_settings_are_tried_saved_and_taken_back(
     start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
 ) -> None:

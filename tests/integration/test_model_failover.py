@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -114,6 +115,7 @@ class Shelf:
         limit: int,
         collection_ids: frozenset[UUID] | None = None,
         document_ids: frozenset[UUID] | None = None,
+        as_of: datetime | None = None,
     ) -> Retrieval:
         chunk = Chunk(uuid4(), uuid4(), uuid4(), 1, "refunds.md", "text/markdown", PASSAGE, 1, 0, len(PASSAGE))
         return Retrieval([Candidate(chunk, 0.9, dense_score=0.7)], searched_documents=1)

@@ -109,8 +109,8 @@ async def _recall(installation: Installation, editions: int) -> None:
     assert await best(crowded) == await best(fresh)
 
 
-async def test_five_versions_of_every_document_hide_nothing(installation: Installation) -> None:
-    await _recall(installation, 5)
+async def test_three_versions_of_every_document_hide_nothing(installation: Installation) -> None:
+    await _recall(installation, 3)
 
 
 @pytest.mark.slow

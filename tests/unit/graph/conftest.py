@@ -103,6 +103,7 @@ class CorpusRetriever:
         limit: int,
         collection_ids: frozenset[UUID] | None = None,
         document_ids: frozenset[UUID] | None = None,
+        as_of: datetime | None = None,
     ) -> Retrieval:
         self.asked.append(question)
         self.scopes.append((principal.organization_id, limit, collection_ids, document_ids))

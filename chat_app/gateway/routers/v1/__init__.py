@@ -1,12 +1,13 @@
 """Which routes does version 1 of the API have?"""
 
-from chat_app.gateway.routers.v1 import auth, chat, documents, federation, policy, search, settings, users
+from chat_app.gateway.routers.v1 import auth, chat, documents, federation, policy, search, settings, users, versions
 
 ROUTERS = (
     auth.router,
     auth.closed,
     federation.router,
     documents.router,
+    versions.router,
     policy.router,
     chat.router,
     search.router,

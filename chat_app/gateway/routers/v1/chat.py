@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from chat_app.gateway.dependencies import App, Caller, ClosedRoute
 from chat_app.gateway.routers.v1.auth import Body
@@ -27,6 +27,8 @@ class ChatRequest(Body):
     chat_id: UUID | None = None
     collection_ids: frozenset[UUID] | None = None
     document_ids: frozenset[UUID] | None = None
+    as_of: AwareDatetime | None = None
+    """Answer from the versions that answered at this moment."""
 
 
 class TitleBody(Body):
@@ -126,6 +128,7 @@ async def _start(body: ChatRequest, services: App, principal: Caller) -> AnswerR
         chat_id=body.chat_id,
         collection_ids=body.collection_ids,
         document_ids=body.document_ids,
+        as_of=body.as_of,
     )
 
 

@@ -38,11 +38,21 @@ async def list_documents(
 
 @router.post("/documents", status_code=202)
 async def upload(
-    file: UploadFile, services: App, principal: Caller, client: Client, collection_id: UUID | None = None
+    file: UploadFile,
+    services: App,
+    principal: Caller,
+    client: Client,
+    collection_id: UUID | None = None,
+    document_id: UUID | None = None,
 ) -> Receipt:
-    """Hand in a file; the receipt says how far it is."""
+    """Hand in a file, of a new document or, with ``document_id``, a version of one; the receipt says how far it is."""
     return await services.ingestion.upload(
-        principal, filename=file.filename or "", chunks=_blocks(file), collection_id=collection_id, client=client
+        principal,
+        filename=file.filename or "",
+        chunks=_blocks(file),
+        collection_id=collection_id,
+        document_id=document_id,
+        client=client,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from chat_app.gateway.dependencies import App, Caller, ClosedRoute
 from services.retrieval import SearchMode
@@ -22,7 +23,8 @@ async def search(
     limit: Annotated[int, Query(ge=1, le=1000)] = 10,
     mode: SearchMode = SearchMode.HYBRID,
     collection_id: Annotated[list[UUID] | None, Query()] = None,
+    as_of: AwareDatetime | None = None,
 ) -> tuple[SearchHit, ...]:
-    """The best passages."""
+    """The best passages; with ``as_of`` of the versions that answered at that moment."""
     scope = frozenset(collection_id) if collection_id is not None else None
-    return await services.search.search(principal, q, limit=limit, mode=mode, collection_ids=scope)
+    return await services.search.search(principal, q, limit=limit, mode=mode, collection_ids=scope, as_of=as_of)

@@ -89,7 +89,7 @@ function Section() {
   if (!passage) return <div className="h-48 w-full animate-pulse rounded bg-muted" aria-label="Loading the passage" />;
   return (
     <div className="flex flex-col gap-2 text-sm">
-      {passage.superseded && <p role="note" className="rounded bg-muted px-3 py-2">A newer version of this document exists; this is the one that was cited.</p>}
+      {passage.superseded && <p role="note" className="rounded bg-muted px-3 py-2">Superseded: another version of this document answers now. This is the one that was cited.</p>}
       {passage.heading_path.length > 0 && <p className="text-muted-foreground">{passage.heading_path.join(" › ")}</p>}
       <div className="whitespace-pre-wrap leading-relaxed overflow-auto rounded border p-3" style={{ overflowWrap: "anywhere", maxHeight: "70vh" }}>
         {flowing(passage.text.slice(0, passage.char_start))}
