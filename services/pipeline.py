@@ -33,11 +33,11 @@ from db.unit_of_work import Database
 from plugins.interfaces import EmbeddingProvider
 from services import near_duplicates, word_places
 from services.blobs import BlobStore
-from services.chunk_rows import chunk_ids, count_out, replace_chunks
+from services.chunk_rows import chunk_ids, replace_chunks, statistics_of
 from services.chunking import chunk_document
 from services.indexes import Index, Indexes
 from services.leases import Lease, LeaseKeeper, LeaseLostError
-from services.lexical import LexicalIndex, TermCounts, chunks_per_term, count_terms
+from services.lexical import NOTHING, LexicalIndex, Statistics, TermCounts, count_terms
 from services.receipts import WARNINGS
 from services.switching import hand_over, is_overtaken
 from services.vector_writing import probe, remove_vectors, store_vectors
@@ -268,10 +268,9 @@ class IngestionPipeline:
                 lease_until=None,
             )
             document = await session.get_one(Document, work.document_id, with_for_update=True)
-            lexical = LexicalRepository(session)
             overtaken = await is_overtaken(session, lease.task_id, document)
-            if document.active_version_id is not None and not overtaken:
-                await count_out(session, lexical, lease.organization_id, document.active_version_id)
+            # Read before it is overwritten: the version may be the one that answers.
+            former = NOTHING if overtaken else await statistics_of(session, document.active_version_id)
             stale = await replace_chunks(
                 session,
                 lease.organization_id,
@@ -280,16 +279,15 @@ class IngestionPipeline:
                 reading.ids,
                 {page.number: page.label for page in reading.parsed.pages},
             )
-            version = await self._note(session, work, reading)
+            counts = Statistics.of(reading.counted)
+            version = await self._note(session, work, reading, counts)
             if overtaken:
                 log.info("version_overtaken", document_id=str(document.id), version_id=str(version.id))
                 document.status = "ready"
             else:
-                await lexical.add(
-                    lease.organization_id,
-                    chunks_per_term(reading.counted),
-                    chunks=len(reading.counted),
-                    terms=sum(chunk.length for chunk in reading.counted),
+                change = counts.minus(former)
+                await LexicalRepository(session).add(
+                    lease.organization_id, change.term_chunks, chunks=change.chunks, terms=change.terms
                 )
                 await hand_over(session, document, version)
                 document.indexed_at = now
@@ -298,7 +296,7 @@ class IngestionPipeline:
             await repository.join(lease.organization_id, work.version_id, {index.id for index in reached})
             return stale
 
-    async def _note(self, session: AsyncSession, work: _Work, reading: _Reading) -> DocumentVersion:
+    async def _note(self, session: AsyncSession, work: _Work, reading: _Reading, counts: Statistics) -> DocumentVersion:
         """What is known of a version once it was read."""
         version = await session.get_one(DocumentVersion, work.version_id)
         version.page_count = len(reading.parsed.pages)
@@ -307,7 +305,7 @@ class IngestionPipeline:
         version.pages = [_kept(page) for page in reading.parsed.pages]
         version.embedding_model = self._embedding.model_name
         version.chunking = str(self._rules)
-        version.signature = reading.signature
+        version.signature, version.term_counts = reading.signature, counts.packed()
         version.failure_code = version.error_message = None
         version.meta = {**version.meta, WARNINGS: list(reading.parsed.warnings)}
         bands = near_duplicates.bands(reading.signature) if reading.signature else []
