@@ -11,9 +11,9 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.types import ChunkDraft
-from db.models import DocumentChunk
+from db.models import DocumentChunk, DocumentVersion
 from db.repositories.lexical import LexicalRepository
-from services.lexical import chunks_per_term, count_terms
+from services.lexical import NOTHING, Statistics, count_terms
 
 BATCH = 64
 
@@ -30,33 +30,29 @@ def chunk_ids(version_id: UUID, drafts: Sequence[ChunkDraft]) -> list[UUID]:
 
 
 async def count_out(session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID) -> None:
-    """Take the chunks of a version out of the statistics; the same text always gives the same terms."""
-    await _count(session, lexical, organization_id, version_id, sign=-1)
+    """Take the chunks of a version out of the statistics, exactly as they were counted in."""
+    found = await statistics_of(session, version_id)
+    if found.chunks:
+        await lexical.add(organization_id, found.term_chunks, chunks=found.chunks, terms=found.terms, sign=-1)
 
 
-async def count_in(session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID) -> None:
-    """Take them in again."""
-    await _count(session, lexical, organization_id, version_id, sign=1)
+async def statistics_of(session: AsyncSession, version_id: UUID | None) -> Statistics:
+    """What a version adds to the statistics while it answers; nothing for none."""
+    if version_id is None:
+        return NOTHING
+    kept = await session.scalar(select(DocumentVersion.term_counts).where(DocumentVersion.id == version_id))
+    return Statistics.unpacked(kept) if kept is not None else await _counted_again(session, version_id)
 
 
-async def _count(
-    session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID, *, sign: int
-) -> None:
+async def _counted_again(session: AsyncSession, version_id: UUID) -> Statistics:
+    """For versions read before their counts were kept; takes seconds for a long one."""
     rows = await session.execute(
         select(DocumentChunk.context, DocumentChunk.content, DocumentChunk.language).where(
             DocumentChunk.version_id == version_id, ~DocumentChunk.is_deleted
         )
     )
     texts = [(f"{row.context}\n{row.content}" if row.context else row.content, row.language) for row in rows]
-    counted = await asyncio.to_thread(lambda: [count_terms(*text) for text in texts])
-    if counted:
-        await lexical.add(
-            organization_id,
-            chunks_per_term(counted),
-            chunks=len(counted),
-            terms=sum(chunk.length for chunk in counted),
-            sign=sign,
-        )
+    return await asyncio.to_thread(lambda: Statistics.of([count_terms(*text) for text in texts]))
 
 
 async def replace_chunks(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import numpy as np
+
 from core.text import bm25, language, terms
 from core.types import SparseVector
 from db.repositories.lexical import LexicalRepository, LexicalStatistics
@@ -42,6 +44,44 @@ def count_terms(text: str, language_code: str) -> TermCounts:
 def chunks_per_term(counted: Sequence[TermCounts]) -> Counter[int]:
     """In how many of the chunks each term occurs."""
     return Counter(term for chunk in counted for term in chunk.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a version adds to the statistics of its organisation while it answers."""
+
+    term_chunks: Counter[int]
+    chunks: int
+    terms: int
+
+    @classmethod
+    def of(cls, counted: Sequence[TermCounts]) -> Statistics:
+        """Of the chunks of a version."""
+        return cls(chunks_per_term(counted), len(counted), sum(chunk.length for chunk in counted))
+
+    def minus(self, other: Statistics) -> Statistics:
+        """What is left to add once the other is taken away; terms that stay as they are are not named."""
+        changed = Counter(self.term_chunks)
+        changed.subtract(other.term_chunks)
+        return Statistics(
+            Counter({term: count for term, count in changed.items() if count}),
+            self.chunks - other.chunks,
+            self.terms - other.terms,
+        )
+
+    def packed(self) -> bytes:
+        """Little-endian 32-bit integers: chunks, terms, then each term id with its chunks."""
+        pairs = [number for pair in sorted(self.term_chunks.items()) for number in pair]
+        return np.asarray([self.chunks, self.terms, *pairs], dtype="<i4").tobytes()
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Statistics:
+        """The same again."""
+        chunks, terms_, *pairs = np.frombuffer(data, dtype="<i4").tolist()
+        return cls(Counter(dict(zip(pairs[::2], pairs[1::2], strict=True))), chunks, terms_)
+
+
+NOTHING = Statistics(Counter(), 0, 0)
 
 
 def average_length(known: LexicalStatistics, counted: Sequence[TermCounts]) -> float:

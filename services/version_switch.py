@@ -22,10 +22,10 @@ from db.repositories.lexical import LexicalRepository
 from db.repositories.versions import VersionRepository
 from db.unit_of_work import Database
 from services import near_duplicates, word_places
-from services.chunk_rows import count_out, replace_chunks
+from services.chunk_rows import replace_chunks, statistics_of
 from services.indexes import Index, Indexes
 from services.leases import Lease, LeaseKeeper
-from services.lexical import TermCounts, chunks_per_term
+from services.lexical import NOTHING, Statistics, TermCounts
 from services.receipts import WARNINGS
 from services.switching import hand_over, is_overtaken
 from services.task_progress import TaskProgress
@@ -95,10 +95,9 @@ class VersionSwitch:
 
     async def _write(self, session: AsyncSession, lease: Lease, reading: Reading) -> Sequence[UUID]:
         document = await session.get_one(Document, reading.document_id, with_for_update=True)
-        lexical = LexicalRepository(session)
         overtaken = await is_overtaken(session, lease.task_id, document)
-        if document.active_version_id is not None and not overtaken:
-            await count_out(session, lexical, lease.organization_id, document.active_version_id)
+        # Read before it is overwritten: the version may be the one that answers.
+        former = NOTHING if overtaken else await statistics_of(session, document.active_version_id)
         stale = await replace_chunks(
             session,
             lease.organization_id,
@@ -107,23 +106,22 @@ class VersionSwitch:
             reading.ids,
             {page.number: page.label for page in reading.parsed.pages},
         )
-        version = await _note(session, reading)
+        counts = Statistics.of(reading.counted)
+        version = await _note(session, reading, counts)
         if overtaken:
             log.info("version_overtaken", document_id=str(document.id), version_id=str(version.id))
             document.status = "ready"
             return stale
-        await lexical.add(
-            lease.organization_id,
-            chunks_per_term(reading.counted),
-            chunks=len(reading.counted),
-            terms=sum(chunk.length for chunk in reading.counted),
+        change = counts.minus(former)
+        await LexicalRepository(session).add(
+            lease.organization_id, change.term_chunks, chunks=change.chunks, terms=change.terms
         )
         await hand_over(session, document, version)
         document.indexed_at = datetime.now(UTC)
         return stale
 
 
-async def _note(session: AsyncSession, reading: Reading) -> DocumentVersion:
+async def _note(session: AsyncSession, reading: Reading, counts: Statistics) -> DocumentVersion:
     """What is known of a version once it was read."""
     version = await session.get_one(DocumentVersion, reading.version_id)
     version.page_count = len(reading.parsed.pages)
@@ -132,7 +130,7 @@ async def _note(session: AsyncSession, reading: Reading) -> DocumentVersion:
     version.pages = [_kept(page) for page in reading.parsed.pages]
     version.embedding_model = reading.model
     version.chunking = reading.rules
-    version.signature = reading.signature
+    version.signature, version.term_counts = reading.signature, counts.packed()
     version.failure_code = version.error_message = None
     version.meta = {**version.meta, WARNINGS: list(reading.parsed.warnings)}
     bands = near_duplicates.bands(reading.signature) if reading.signature else []

@@ -20,7 +20,7 @@ from db.repositories.lexical import LexicalRepository
 from db.repositories.versions import VersionRepository
 from db.unit_of_work import Database
 from services.audit import ClientInfo, record
-from services.chunk_rows import count_in, count_out
+from services.chunk_rows import statistics_of
 from services.indexes import Indexes
 from services.ingestion import IngestionService
 from services.lexical import LexicalIndex
@@ -131,11 +131,11 @@ class VersionService:
         version: DocumentVersion,
         client: ClientInfo,
     ) -> None:
-        lexical, former = LexicalRepository(session), document.active_version_id
-        before: dict[str, str | None] = {"active_version_id": str(former) if former else None}
-        if former is not None:
-            await count_out(session, lexical, principal.organization_id, former)
-        await count_in(session, lexical, principal.organization_id, version.id)
+        former = document.active_version_id
+        change = (await statistics_of(session, version.id)).minus(await statistics_of(session, former))
+        await LexicalRepository(session).add(
+            principal.organization_id, change.term_chunks, chunks=change.chunks, terms=change.terms
+        )
         await hand_over(session, document, version)
         record(
             session,
@@ -145,7 +145,7 @@ class VersionService:
             resource_type="document",
             resource_id=document.id,
             client=client,
-            before={**before},
+            before={"active_version_id": str(former) if former else None},
             after={"active_version_id": str(version.id), "restored": version.number},
         )
 

@@ -55,6 +55,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f(f"ix_{PERIODS}_version_id"), PERIODS, ["version_id"])
     op.add_column("document_versions", sa.Column("signature", sa.LargeBinary(), nullable=True))
+    op.add_column("document_versions", sa.Column("term_counts", sa.LargeBinary(), nullable=True))
     op.create_table(
         BANDS,
         sa.Column("version_id", sa.Uuid(), nullable=False),
@@ -116,6 +117,7 @@ def _common() -> list[sa.Column[object]]:
 
 def downgrade() -> None:
     op.drop_table(BANDS)
+    op.drop_column("document_versions", "term_counts")
     op.drop_column("document_versions", "signature")
     op.drop_table(PERIODS)
     op.execute("DROP FUNCTION public.version_periods_apart()")
