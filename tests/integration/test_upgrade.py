@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text
 from config.loader import LoadedSettings, load_settings
 from core.events import CitationEvent
 from db.migrations import upgrade
-from db.models import Document, DocumentChunk
+from db.models import Document, DocumentChunk, VersionPeriod
 from db.roles import OWNER_ROLE
 from db.urls import DatabaseAddress
 from services import first_run
@@ -75,6 +75,17 @@ async def test_its_documents_still_answer_and_open(services: Services) -> None:
         principal, citations[0].chunk_id, char_start=citations[0].char_start, char_end=citations[0].char_end
     )
     assert opened.text[opened.char_start : opened.char_end] == citations[0].quote
+
+
+async def test_its_documents_answered_since_they_were_read(services: Services) -> None:
+    principal = await first_run.local_principal(services)
+    async with services.database.transaction(principal.organization_id) as session:
+        documents = set(await session.execute(select(Document.active_version_id, Document.id)))
+        open_ = select(VersionPeriod.version_id, VersionPeriod.document_id).where(VersionPeriod.valid_to.is_(None))
+        assert set(await session.execute(open_)) == documents
+        since = await session.scalar(select(func.max(VersionPeriod.valid_from)))
+    hits = await services.search.search(principal, "What oil carry-over is allowed for Corvane?", as_of=since)
+    assert any("25 ppm" in hit.text for hit in hits)
 
 
 async def test_its_conversations_are_there(services: Services) -> None:
