@@ -40,6 +40,10 @@ class BlockKind(StrEnum):
     LIST = "list"
     TABLE = "table"
     CODE = "code"
+    FURNITURE = "furniture"
+    """Running heads, feet and page numbers: part of the page, but of no chunk."""
+    HIDDEN = "hidden"
+    """Words that a reader of the page does not see: part of the page, but of no chunk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 By structure first: a heading opens a section and its path goes with every chunk under it, tables and lists stay whole
 where they fit. Then by tokens of the embedding model, at sentence ends where there are any. ``content`` is always
-exactly ``page.text[char_start:char_end]``, and every visible character lies in some chunk.
+exactly ``page.text[char_start:char_end]``, and every visible character lies in some chunk, but for what repeats at the
+edges of pages and what their readers do not see.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ TokenSpans = Callable[[str], list[tuple[int, int]]]
 MAX_TITLE = 80
 MAX_HEADER = 300
 MAX_CONTEXT = 400
+LEFT_OUT = (BlockKind.FURNITURE, BlockKind.HIDDEN)
 
 
 @dataclass(slots=True)
@@ -26,6 +28,8 @@ class _Section:
 
     path: tuple[str, ...]
     pieces: list[_Piece] = field(default_factory=list)
+    apart: bool = False
+    """Whether something that is left out stands before it, so that it cannot be joined to what comes before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,11 @@ def _sections(
     levels: list[tuple[int, str]] = list(enumerate(path, start=1))
     sections = [_Section(path)]
     for block in _covering(page):
+        if block.kind in LEFT_OUT:
+            if sections[-1].pieces:
+                sections.append(_Section(path))
+            sections[-1].apart = True
+            continue
         if block.kind is BlockKind.HEADING:
             name = " ".join(page.text[block.start : block.end].lstrip("# ").split())[:MAX_TITLE]
             levels = [(level, text) for level, text in levels if level < block.level] + [(block.level, name)]
@@ -206,9 +215,10 @@ def _join_small(sections: Sequence[_Section], tokens: _Tokens, max_tokens: int, 
         if last is not None:
             last_size = tokens.count(last.pieces[0].start, last.pieces[-1].end)
             together = tokens.count(last.pieces[0].start, section.pieces[-1].end)
-            if together <= max_tokens and (size < min_tokens or last_size < min_tokens):
+            small = size < min_tokens or last_size < min_tokens
+            if small and together <= max_tokens and not section.apart:
                 common = tuple(a for a, b in zip(last.path, section.path, strict=False) if a == b)
-                joined[-1] = _Section(common or last.path, [*last.pieces, *section.pieces])
+                joined[-1] = _Section(common or last.path, [*last.pieces, *section.pieces], last.apart)
                 continue
         joined.append(section)
     return joined

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -21,11 +22,13 @@ import structlog
 
 from core.errors import DocumentError
 from core.types import ParsedDocument
+from plugins.parser.folders import PoolFolder, clear, default_base, lay_out
 from plugins.parser.transfer import from_json
 
 log = structlog.get_logger(__name__)
 
 MAX_ANSWER = 512 * 1024 * 1024
+"""Bytes of an answer; the text in it is bounded by ``ParseLimits.max_characters``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +38,20 @@ class ParseLimits:
     memory_mb: int = 2048
     cpu_s: int = 120
     wall_s: int = 180
+    max_characters: int = 50_000_000
 
 
 class _Child:
     """One limited process and the pipe its answers come through."""
 
-    def __init__(self, process: asyncio.subprocess.Process, answers: asyncio.StreamReader) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, answers: asyncio.StreamReader, folder: Path) -> None:
         self.process = process
+        self.folder = folder
         self._answers = answers
         self.jobs = 0
 
     @classmethod
-    async def start(cls, limits: ParseLimits) -> _Child:
+    async def start(cls, limits: ParseLimits, folder: Path) -> _Child:
         read, write = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -55,6 +60,7 @@ class _Child:
                 "plugins.parser.child",
                 json.dumps(asdict(limits)),
                 str(write),
+                str(folder),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -70,7 +76,7 @@ class _Child:
         reader = asyncio.StreamReader(limit=MAX_ANSWER)
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read, "rb"))
-        return cls(process, reader)
+        return cls(process, reader, folder)
 
     async def ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer, or None when the process died over it."""
@@ -89,17 +95,25 @@ class _Child:
         return answer
 
     async def kill(self) -> int:
-        """End the process and everything it started; its return code."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        return await self.process.wait()
+        """End the process and everything it started, and remove its files; its return code."""
+        for pid in [self.process.pid, *_of_session(self.process.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        code = await self.process.wait()
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        return code
 
 
 class ParserPool:
     """Reads files in children, at most ``size`` at a time."""
 
-    def __init__(self, size: int, limits: ParseLimits, *, max_jobs_per_child: int = 200) -> None:
+    def __init__(
+        self, size: int, limits: ParseLimits, *, max_jobs_per_child: int = 200, folder: Path | None = None
+    ) -> None:
+        """``folder`` is where the temporary files of all pools lie, each in its own."""
         self._limits = limits
+        self._base = folder or default_base()
+        self._folder: PoolFolder | None = None
         self._max_jobs = max_jobs_per_child
         self._free: asyncio.Queue[_Child | None] = asyncio.Queue()
         for _ in range(size):
@@ -117,12 +131,8 @@ class ParserPool:
         child = await self._free.get()
         try:
             child = await self._ready(child)
-            request = {
-                "reference": reference,
-                "options": dict(options),
-                "path": str(file_path),
-                "suffix": suffix,
-            }
+            place = await asyncio.to_thread(lay_out, child.folder, file_path, f"document{suffix}")
+            request = {"reference": reference, "options": dict(options), "path": str(place)}
             try:
                 async with asyncio.timeout(self._limits.wall_s):
                     answer = await child.ask(request)
@@ -137,8 +147,10 @@ class ParserPool:
             if answer.get("exit"):
                 await self._discard(child)
                 child = None
+            else:
+                await asyncio.to_thread(clear, child.folder)
             return self._result(answer)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, OSError):
             if child is not None:
                 await self._discard(child)
                 child = None
@@ -150,13 +162,18 @@ class ParserPool:
         """End all children."""
         for child in list(self._children):
             await self._discard(child)
+        if self._folder is not None:
+            await asyncio.to_thread(self._folder.remove)
+            self._folder = None
 
     async def _ready(self, child: _Child | None) -> _Child:
         if child is not None and (child.jobs >= self._max_jobs or child.process.returncode is not None):
             await self._discard(child)
             child = None
         if child is None:
-            child = await _Child.start(self._limits)
+            if self._folder is None:
+                self._folder = PoolFolder(self._base)
+            child = await _Child.start(self._limits, self._folder.new())
             self._children.add(child)
         return child
 
@@ -171,6 +188,18 @@ class ParserPool:
         if "detail" in answer:
             log.warning("parser_failed", detail=answer["detail"])
         raise DocumentError(message, failure_code=code, next_step=next_step)
+
+
+def _of_session(leader: int) -> list[int]:
+    """Processes of the session that a child leads, such as programs that a parser started."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name in brackets may hold anything; the session is the fourth field after it.
+            fields = entry.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if fields[3] == str(leader):
+                found.append(int(entry.parent.name))
+    return found
 
 
 def _environment() -> dict[str, str]:

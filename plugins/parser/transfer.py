@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.errors import DocumentError
 from core.types import Block, BlockKind, Box, ParsedDocument, ParsedPage, Word
+
+
+def check_size(document: ParsedDocument, max_characters: int) -> None:
+    """Pass a document whose text can be handled.
+
+    Raises:
+        DocumentError: There is more text than any document of people has.
+    """
+    marks = sum(len(page.blocks) + len(page.words) + len(page.label) + 1 for page in document.pages)
+    said = sum(map(len, document.warnings)) + len(str(dict(document.metadata)))
+    if sum(len(page.text) for page in document.pages) + said > max_characters or marks > max_characters // 4:
+        raise DocumentError(
+            f"The file holds more than {max_characters:,} characters of text.",
+            failure_code="too_complex",
+            next_step="Split it into smaller files.",
+        )
 
 
 def to_json(document: ParsedDocument) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
     """(first index, count) of unbroken runs."""
     start = previous = None
     for position in positions:
-        if position == OURS:
+        if position in (OURS, previous):
             continue
         if previous is not None and position == previous + 1:
             previous = position

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import DocumentError
 from core.types import Block, BlockKind, Health, ParsedDocument, ParsedPage, PluginStatus
 from plugins.interfaces import PluginContext
+from plugins.parser.blocks import carve
+from plugins.parser.pdf.furniture import EdgeLine, furniture, is_at_edge
+from plugins.parser.pdf.hidden import hidden_spans
 from plugins.parser.pdf.text_map import PageText, read
 
 HEADING_RATIO = 1.12
@@ -30,7 +34,7 @@ class PdfOptions(BaseModel):
 
 
 class PdfParser:
-    """Text by page, headings by font size."""
+    """Text by page, headings by font size; what repeats at the edges and what nobody sees is marked."""
 
     Options = PdfOptions
 
@@ -81,12 +85,13 @@ def read_pdf(file_path: Path, max_pages: int) -> ParsedDocument:
                 failure_code="too_many_pages",
                 next_step="Split it into smaller files.",
             )
-        pages, damaged = _pages(document)
+        pages, damaged, unseen = _pages(document)
     finally:
         document.close()
     if damaged and len(damaged) == len(pages):
         raise _corrupt()
-    return ParsedDocument(pages, warnings=(_left_out(damaged),) if damaged else ())
+    warnings = [*([_left_out(damaged)] if damaged else []), *([_unseen(unseen)] if unseen else [])]
+    return ParsedDocument(pages, warnings=tuple(warnings))
 
 
 def _unreadable(error: Exception) -> DocumentError:
@@ -107,18 +112,31 @@ def _corrupt() -> DocumentError:
     )
 
 
-def _pages(document: Any) -> tuple[tuple[ParsedPage, ...], list[int]]:
-    """All pages, and the numbers of the damaged ones, which stay as empty pages so that the others keep theirs."""
+def _pages(document: Any) -> tuple[tuple[ParsedPage, ...], list[int], list[int]]:
+    """All pages, the numbers of the damaged ones, which stay as empty pages so that the others keep theirs, and the
+    numbers of those with words that nobody sees."""
     import pypdfium2
 
-    pages, damaged = [], []
+    read_pages, damaged = [], []
     for number in range(1, len(document) + 1):
         try:
-            pages.append(_page(document, number))
+            read_pages.append(_page(document, number))
         except pypdfium2.PdfiumError:
-            pages.append(ParsedPage(number, "", ()))
+            read_pages.append(_Page(ParsedPage(number, "", ()), (), ()))
             damaged.append(number)
-    return tuple(pages), damaged
+    repeated = furniture({page.parsed.number: page.edges for page in read_pages})
+    pages = tuple(_marked(page, repeated.get(page.parsed.number, [])) for page in read_pages)
+    return pages, damaged, [page.parsed.number for page in read_pages if page.hidden]
+
+
+def _marked(page: _Page, repeated: Sequence[tuple[int, int]]) -> ParsedPage:
+    """The page with blocks for what is left out. Repeated lines that are all it says stay what they are."""
+    text = page.parsed.text
+    rest = len(text.strip()) - sum(end - start for start, end in repeated)
+    blocks = page.parsed.blocks
+    if repeated and rest > len(repeated):
+        blocks = carve(blocks, repeated, BlockKind.FURNITURE, text)
+    return replace(page.parsed, blocks=carve(blocks, page.hidden, BlockKind.HIDDEN, text))
 
 
 def _left_out(numbers: Sequence[int]) -> str:
@@ -129,17 +147,49 @@ def _left_out(numbers: Sequence[int]) -> str:
     return f"Pages {named}{more} are damaged and were left out."
 
 
-def _page(document: Any, number: int) -> ParsedPage:
+def _unseen(numbers: Sequence[int]) -> str:
+    if len(numbers) == 1:
+        return f"Page {numbers[0]} holds words that a reader does not see; they were left out."
+    named = ", ".join(str(number) for number in numbers[:NAMED_PAGES])
+    more = f" and {len(numbers) - NAMED_PAGES} more" if len(numbers) > NAMED_PAGES else ""
+    return f"Pages {named}{more} hold words that a reader does not see; they were left out."
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page before it is compared with the others."""
+
+    parsed: ParsedPage
+    edges: tuple[EdgeLine, ...]
+    hidden: tuple[tuple[int, int], ...]
+
+
+def _page(document: Any, number: int) -> _Page:
     page = document[number - 1]
     try:
         textpage = page.get_textpage()
         try:
             text = read(textpage)
-            return ParsedPage(number, text.text, _blocks(textpage, text))
+            parsed = ParsedPage(number, text.text, _blocks(textpage, text))
+            return _Page(parsed, _edges(textpage, text), tuple(hidden_spans(textpage, text.text, text.positions)))
         finally:
             textpage.close()
     finally:
         page.close()
+
+
+def _edges(textpage: Any, page: PageText) -> tuple[EdgeLine, ...]:
+    """Lines near the top or bottom of what is seen of the page."""
+    _, bottom, _, top = textpage.page.get_cropbox()
+    lines = []
+    for start, end in _lines(page.text):
+        if page.positions[start] < 0 or top <= bottom:
+            continue
+        _, low, _, high = textpage.get_charbox(page.positions[start], loose=True)
+        height = (top - (low + high) / 2) / (top - bottom)
+        if is_at_edge(height):
+            lines.append(EdgeLine(start, end, page.text[start:end], height))
+    return tuple(lines)
 
 
 def _blocks(textpage: Any, page: PageText) -> tuple[Block, ...]:

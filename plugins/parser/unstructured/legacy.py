@@ -6,19 +6,22 @@ content and links to other files are switched off.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
-
-import psutil
 
 from core.errors import DocumentError
 from plugins.parser.unstructured.pieces import corrupt
 
 PROGRAM = "soffice"
 FILTERS = {"docx": "docx:MS Word 2007 XML", "pptx": "pptx:Impress MS PowerPoint 2007 XML"}
+START_AGAIN = (79, 81)
+"""Its exit codes for this wish."""
 INSTALL = "apt-get install libreoffice-writer-nogui libreoffice-impress-nogui"
 _SWITCHES = {
     "/org.openoffice.Office.Common/Security/Scripting": {
@@ -52,16 +55,28 @@ def converted(file_path: Path, new_format: str, folder: Path, timeout_s: float) 
         )
     profile = folder / "profile"
     _write_profile(profile)
-    arguments = [
-        *(command, "--headless", "--norestore", "--nolockcheck", "--nologo", "--nodefault"),
-        f"-env:UserInstallation=file://{profile}",
-        *("--convert-to", FILTERS[new_format], "--outdir", str(folder), str(file_path)),
-    ]
-    _run(arguments, {"HOME": str(folder), "TMPDIR": str(folder)}, timeout_s)
+    until = time.monotonic() + timeout_s
+    # With a new profile it may ask to be started again. The socket of the first start, whose name is made of the
+    # profile's path, still lies in /tmp, where the limited process removes nothing: so the profile is moved.
+    for place in (profile, folder / "again"):
+        profile = profile.rename(place)
+        arguments = [
+            *(_itself(command), "--headless", "--norestore", "--nolockcheck", "--nologo", "--nodefault"),
+            f"-env:UserInstallation=file://{place}",
+            *("--convert-to", FILTERS[new_format], "--outdir", str(folder), str(file_path)),
+        ]
+        if _run(arguments, folder, max(until - time.monotonic(), 0.0), timeout_s) not in START_AGAIN:
+            break
     made = folder / f"{file_path.stem}.{new_format}"
     if not made.is_file():
         raise corrupt("Word" if new_format == "docx" else "PowerPoint")
     return made
+
+
+def _itself(command: str) -> str:
+    """The program behind the command, whose script only looks for Java and shows a picture."""
+    behind = Path(command).resolve().with_name("soffice.bin")
+    return str(behind) if behind.is_file() else command
 
 
 def folder() -> tempfile.TemporaryDirectory[str]:
@@ -69,17 +84,19 @@ def folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="old-office-")
 
 
-def _run(arguments: list[str], variables: dict[str, str], timeout_s: float) -> None:
+def _run(arguments: list[str], folder: Path, left_s: float, timeout_s: float) -> int:
     kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL") if key in os.environ}
     process = subprocess.Popen(
         arguments,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**kept, **variables},
+        cwd=folder,
+        env={**kept, "HOME": str(folder), "TMPDIR": str(folder)},
+        process_group=0,
     )
     try:
-        process.wait(timeout_s)
+        return process.wait(left_s)
     except subprocess.TimeoutExpired:
         raise DocumentError(
             f"LibreOffice took longer than {timeout_s:g} seconds to open the file.",
@@ -92,11 +109,9 @@ def _run(arguments: list[str], variables: dict[str, str], timeout_s: float) -> N
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
-        process.kill()
-        process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _write_profile(profile: Path) -> None:

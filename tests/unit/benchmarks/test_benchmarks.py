@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import structlog
 
-from benchmarks import embedding, lexical, router
+from benchmarks import embedding, lexical, parsing, router
 from core.types import EmbeddingKind, Vector
 from plugins.embedding.onnx.tests.tiny_e5 import install, weights_file
+from tests.fixtures.documents import pdf_pages
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +95,23 @@ def test_the_multilingual_model_is_compared_without_torch(
     assert read["whole"]["texts"] == 3
     assert read["ranking"]["ours"] == 1.0
     assert "multilingual-e5-small" in capsys.readouterr().out
+
+
+def test_what_was_read_is_counted_by_words_order_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "theirs", lambda: lambda path: "boiler the")
+    expected, files = tmp_path / "expected", tmp_path / "files"
+    expected.mkdir()
+    files.mkdir()
+    (files / "a.pdf").write_bytes(pdf_pages([["The pump needs oil."], ["The boiler is serviced."]]))
+    (expected / "a.pdf.md").write_text("# The pump needs oil.\n\nThe boiler is serviced.\n")
+    evidence = [{"file": "a.pdf", "page": page, "text": "boiler serviced"} for page in (1, 2)]
+    (tmp_path / "qa.jsonl").write_text(json.dumps({"evidence": evidence}))
+    figures = tmp_path / "figures.json"
+    parsing.main(
+        ["--files", str(files), "--expected", str(expected), "--questions", str(tmp_path / "qa.jsonl"),
+         "--json", str(figures)]
+    )  # fmt: skip
+    read = json.loads(figures.read_text())
+    assert (read["formats"]["pdf"]["ours"]["words"], read["formats"]["pdf"]["ours"]["pairs"]) == (1.0, 1.0)
+    assert read["formats"]["pdf"]["unstructured"] == {"words": 0.25, "pairs": 0.0}
+    assert (read["pages"]["evidence"], read["pages"]["right"]) == (2, 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.types import Block, BlockKind, ChunkDraft, ParsedDocument, ParsedPage
 from plugins.parser.text.provider import blocks_of
-from services.chunking import MAX_CONTEXT, chunk_document
+from services.chunking import LEFT_OUT, MAX_CONTEXT, chunk_document
 
 LINES = st.sampled_from(
     [
@@ -62,8 +62,11 @@ def assert_nothing_is_lost(parsed: ParsedDocument, drafts: list[ChunkDraft], max
             draft.char_start <= start < draft.char_end for start, _ in tokens(pages[draft.page])
         )
         covered[draft.page].update(range(draft.char_start, draft.char_end))
-    for number, text in pages.items():
-        assert [text[i] for i in range(len(text)) if not text[i].isspace() and i not in covered[number]] == []
+    for page in parsed.pages:
+        unseen = {i for block in page.blocks if block.kind in LEFT_OUT for i in range(block.start, block.end)}
+        shown = {i for i, character in enumerate(page.text) if not character.isspace()}
+        assert shown - covered[page.number] == shown & unseen
+        assert not unseen & covered[page.number]
 
 
 @given(st.lists(MARKDOWN, min_size=1, max_size=3), SIZES)

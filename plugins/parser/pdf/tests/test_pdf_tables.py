@@ -61,6 +61,33 @@ async def test_a_cell_of_several_lines_stays_one_cell(tmp_path: Path) -> None:
     assert "| E-305 | No flow | automatic |" in page.text
 
 
+async def test_numbers_set_flush_right_and_the_heads_over_them_become_columns(tmp_path: Path) -> None:
+    rows = (
+        ("", "2023", "2022"), ("Revenue", "$ 16,388", "$ 9,573"), ("Cost of revenue", "165", "1,865"),
+        ("Gross profit", "16,223", "7,708"), ("Tax", "(12)", "(1,084)"), ("Net income", "$ 4", "$ 4,822"),
+    )  # fmt: skip
+    drawn = Table(rows, colWidths=(200, 90, 90))
+    drawn.setStyle(TableStyle([("ALIGN", (1, 0), (-1, -1), "RIGHT"), ("BOTTOMPADDING", (0, 0), (-1, -1), 0)]))
+    page = await parsed(write(tmp_path, [Paragraph("Our year.", BODY), drawn, Paragraph("See the notes.", BODY)]))
+    assert page.text.splitlines() == [
+        "Our year.",
+        "|  | 2023 | 2022 |",
+        "|---|---|---|",
+        *(f"| {label} | {this} | {last} |" for label, this, last in rows[1:]),
+        "See the notes.",
+    ]
+
+
+@pytest.mark.parametrize("align", ["TOP", "MIDDLE", "BOTTOM"])
+async def test_cells_of_several_lines_stay_whole_wherever_the_short_ones_stand(tmp_path: Path, align: str) -> None:
+    rows = (("Code", "Meaning", "Restart"), ("E-402", LONG, "by Service"), ("E-305", LONG[:60], "automatic"))
+    drawn = table(rows, (60, 140, 100))
+    drawn.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), align)]))
+    page = await parsed(write(tmp_path, [drawn]))
+    assert f"| E-402 | {LONG} | by Service |" in page.text
+    assert f"| E-305 | {LONG[:60].strip()} | automatic |" in page.text
+
+
 @pytest.mark.parametrize(
     "lines",
     [
