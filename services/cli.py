@@ -18,7 +18,7 @@ import typer
 from core.errors import KnowledgeFoundryError
 from services.commands.terminal import Interrupted
 
-COMMANDS = ("up", "ask", "ingest", "migrate", "doctor")
+COMMANDS = ("up", "ask", "ingest", "sync", "migrate", "doctor")
 GROUPS = ("config", "eval", "user", "plugins")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from db.models import DocumentVersion, Task
+from services.coverage import coverage_view
 from services.task_progress import STAGES
 from services.views import IngestionStage, Receipt, SimilarView, TaskStatus
 
@@ -47,6 +48,7 @@ def receipt_of(
         queue_position=queue_position,
         seconds_left=_seconds_left(task),
         stages=_stages(task),
+        coverage=coverage_view(version) if task.status == TaskStatus.COMPLETED else None,
         note=note,
         similar=similar,
         created_at=task.created_at,

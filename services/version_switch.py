@@ -23,6 +23,7 @@ from db.repositories.versions import VersionRepository
 from db.unit_of_work import Database
 from services import near_duplicates, word_places
 from services.chunk_rows import replace_chunks, statistics_of
+from services.coverage import COVERAGE, coverage_of
 from services.indexes import Index, Indexes
 from services.leases import Lease, LeaseKeeper
 from services.lexical import NOTHING, Statistics, TermCounts
@@ -132,7 +133,11 @@ async def _note(session: AsyncSession, reading: Reading, counts: Statistics) -> 
     version.chunking = reading.rules
     version.signature, version.term_counts = reading.signature, counts.packed()
     version.failure_code = version.error_message = None
-    version.meta = {**version.meta, WARNINGS: list(reading.parsed.warnings)}
+    version.meta = {
+        **version.meta,
+        WARNINGS: list(reading.parsed.warnings),
+        COVERAGE: coverage_of(reading.parsed),
+    }
     bands = near_duplicates.bands(reading.signature) if reading.signature else []
     await VersionRepository(session).replace_bands(version, bands)
     return version

@@ -95,6 +95,17 @@ class SimilarView(View):
     identical: bool
 
 
+class CoverageView(View):
+    """How much of a file was read; pages without text were empty, damaged, or pictures in which none was recognised."""
+
+    pages: int
+    pages_with_text: int
+    pages_recognised: int
+    tables: int
+    headings: int
+    characters: int
+
+
 class Receipt(View):
     """What an upload gives back, and what polling it shows until ``status`` is completed or failed.
 
@@ -106,6 +117,7 @@ class Receipt(View):
         queue_position: How many documents of the organisation come before it and itself, while it waits.
         seconds_left: An estimate from what it took so far, while it is read.
         stages: Seconds that each stage took.
+        coverage: How much of the file was read, once it was.
         note: What is special about this upload, in plain words; only in the answer to it.
         similar: Readable documents with the same content, and once it was read with nearly the same.
     """
@@ -132,6 +144,7 @@ class Receipt(View):
     queue_position: int | None = None
     seconds_left: int | None = None
     stages: dict[str, float] = {}
+    coverage: CoverageView | None = None
     created_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None

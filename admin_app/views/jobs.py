@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
@@ -29,11 +31,11 @@ def _receipts(api: ApiClient) -> None:
     under_way, wrong = st.columns(2)
     under_way.metric("Under way", waiting)
     wrong.metric("Failed, of the last 100", failed)
-    st.dataframe(
+    chosen = st.dataframe(
         [
             {
                 "Document": receipt["filename"],
-                "Stage": receipt["stage"],
+                "Stage": _stage(receipt),
                 "Progress": receipt["progress"],
                 "What happened": " ".join(
                     filter(None, (receipt["error_message"], receipt["next_step"], *receipt["warnings"]))
@@ -45,6 +47,48 @@ def _receipts(api: ApiClient) -> None:
         ],
         hide_index=True,
         width="stretch",
-        height=600,
+        height=480,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="jobs",
         column_config={"Progress": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%d %%")},
     )
+    rows = chosen["selection"]["rows"]
+    if not rows or rows[0] >= len(receipts):
+        st.caption("Choose a row to see what was read, to stop it, or to read it again.")
+        return
+    _one(api, receipts[rows[0]])
+
+
+def _stage(receipt: dict[str, Any]) -> str:
+    if receipt["queue_position"]:
+        return f"waiting, number {receipt['queue_position']}"
+    if receipt["seconds_left"]:
+        return f"{receipt['stage']}, about {receipt['seconds_left']} s left"
+    return str(receipt["stage"])
+
+
+def _one(api: ApiClient, receipt: dict[str, Any]) -> None:
+    """What is known of one document, and what can be done with it."""
+    st.subheader(receipt["filename"])
+    if coverage := receipt["coverage"]:
+        st.write(
+            f"{coverage['pages_with_text']} of {coverage['pages']} pages have text, "
+            f"{coverage['pages_recognised']} of them recognised in pictures; {coverage['tables']} tables, "
+            f"{coverage['headings']} headings, {coverage['characters']:,} characters in {receipt['chunks']} chunks."
+        )
+    if receipt["stages"]:
+        st.caption("Seconds: " + " · ".join(f"{stage} {seconds:g}" for stage, seconds in receipt["stages"].items()))
+    under_way = receipt["status"] in {"queued", "running"}
+    label, path = (
+        ("Stop reading", f"/api/v1/tasks/{receipt['task_id']}/cancel")
+        if under_way
+        else ("Read again", f"/api/v1/documents/{receipt['document_id']}/reindex")
+    )
+    if st.button(label, key=f"job-{receipt['task_id']}"):
+        try:
+            api.post(path)
+        except ApiProblem as problem:
+            st.error(str(problem))
+        else:
+            st.rerun(scope="fragment")

@@ -69,7 +69,7 @@ async def _ingest(files: list[Path], email: str | None, data_dir: Path | None) -
                 typer.echo(f"{path}: {error}")
                 failed += 1
         for receipt in receipts:
-            failed += not await _ended_well(services, principal, receipt)
+            failed += not await ended_well(services, principal, receipt)
         return failed
 
 
@@ -84,7 +84,7 @@ async def _blocks(path: Path) -> AsyncIterator[bytes]:
             yield block
 
 
-async def _ended_well(services: Services, principal: Principal, receipt: Receipt) -> bool:
+async def ended_well(services: Services, principal: Principal, receipt: Receipt) -> bool:
     """Wait for a task, print how it ended, and say whether that was well."""
     while receipt.status in ("queued", "running"):
         await asyncio.sleep(_POLL_S)

@@ -147,6 +147,9 @@ async def test_a_document_whose_reading_is_stopped_writes_no_more_and_can_be_rea
     done = await run(department, again)
     assert done.status is TaskStatus.COMPLETED
     assert {"parsing", "embedding"} <= set(done.stages)
+    assert done.coverage is not None
+    assert (done.coverage.pages, done.coverage.pages_with_text, done.coverage.pages_recognised) == (1, 1, 0)
+    assert done.coverage.characters == len(MANUAL)
 
 
 async def test_a_finished_task_is_not_done_again(department: Department) -> None:
