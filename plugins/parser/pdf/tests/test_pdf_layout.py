@@ -17,7 +17,6 @@ from reportlab.pdfgen.canvas import Canvas
 from core.types import BlockKind, ParsedDocument, ParsedPage
 from plugins.parser.pdf.pages import page_boxes
 from plugins.parser.pdf.provider import PdfOptions, PdfParser
-from services.chunking import chunk_document
 from tests.fixtures.pictures import drawn, picture
 
 LEFT = ["The pump in the cellar is", "serviced every spring by", "a person from the works", "who writes it in a book."]
@@ -50,14 +49,14 @@ def of_kind(page: ParsedPage, kind: BlockKind) -> list[str]:
 
 
 def chunked(document: ParsedDocument) -> str:
-    drafts = chunk_document(
-        document, token_spans=lambda text: [(i, i + 1) for i in range(len(text))], max_tokens=4000, overlap=0,
-        min_tokens=1, title="", language_of=lambda _: "en",
-    )  # fmt: skip
-    for draft in drafts:
-        page = document.pages[draft.page - 1]
-        assert draft.content == page.text[draft.char_start : draft.char_end]
-    return "\n".join(draft.content for draft in drafts)
+    """What chunks are made of, a line for each block."""
+    left_out = (BlockKind.FURNITURE, BlockKind.HIDDEN)
+    return "\n".join(
+        page.text[block.start : block.end]
+        for page in document.pages
+        for block in page.blocks
+        if block.kind not in left_out
+    )
 
 
 async def test_columns_that_were_drawn_line_by_line_are_read_one_after_the_other(tmp_path: Path) -> None:
