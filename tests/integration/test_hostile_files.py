@@ -19,9 +19,12 @@ import pytest_asyncio
 from docx import Document as WordDocument
 from docx.shared import RGBColor
 
-from core.errors import DocumentError
+from core.errors import DocumentError, NotFoundError
 from plugins.parser.sandbox import ParseLimits, ParserPool
 from services.chunking import chunk_document
+from services.worker import Worker
+from tests.fixtures.application import Department, make_department
+from tests.fixtures.documents import pdf_pages
 from tests.fixtures.office import said_in, saved
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,6 +125,26 @@ def test_nothing_of_ours_can_unpickle_and_every_queue_speaks_json() -> None:
 def test_nothing_is_fetched_or_unpacked_at_run_time() -> None:
     for name in ("extractall", "urlretrieve", "snapshot_download", "hf_hub_download", "unpack_archive"):
         assert _calls(name) == []
+
+
+async def test_the_file_and_the_pages_of_a_document_are_given_to_nobody_of_another_organisation(
+    department: Department, worker: Worker
+) -> None:
+    services = department.services
+    receipt = await department.read(worker, "secret.pdf", pdf_pages([[WORDS]]))
+    (hit,) = await services.search.search(department.principal, "When does the valve open?")
+    stranger = (await make_department(services, "beta")).principal
+    documents, document_id = services.documents, receipt.document_id
+    path, _, _ = await documents.file(department.principal, document_id, hit.version_id)
+    assert path.read_bytes() == pdf_pages([[WORDS]])
+    for asked in (
+        documents.get(stranger, document_id),
+        documents.file(stranger, document_id, hit.version_id),
+        documents.passage(stranger, hit.chunk_id),
+        documents.page_picture(stranger, hit.chunk_id),
+    ):
+        with pytest.raises(NotFoundError):
+            await asked
 
 
 def _mail(attachment: str) -> bytes:
