@@ -16,6 +16,14 @@ TYPES = frozenset(
     {"text/plain", "text/markdown", "text/csv", "text/tab-separated-values", "application/json", "application/yaml",
      "text/x-code", "text/org", "text/x-rst", "application/xml"}
 )  # fmt: skip
+MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    # Before UTF-16, whose mark is the beginning of this one.
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 _HEADING = re.compile(r"(#{1,6})\s+\S")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
@@ -58,12 +66,12 @@ class TextParser:
 
 
 def decode(data: bytes) -> str:
-    """Text in UTF-8 or UTF-16 (with or without mark), else in Windows-1252, which every byte fits.
+    """Text in UTF-32 with its mark, UTF-8 or UTF-16 (with or without), else in Windows-1252, which every byte fits.
 
     Raises:
         DocumentError: It is not text.
     """
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+    for mark, encoding in MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace")
     sample = data[:4000]

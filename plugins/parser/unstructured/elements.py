@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from core.types import BlockKind
-from plugins.parser.unstructured.pieces import Piece, markdown_table
+from plugins.parser.unstructured.pieces import Piece, markdown_table, squeezed
+from plugins.parser.unstructured.unseen import without_unseen, word_without_unseen
 
 
 def word(file_path: Path) -> Iterator[Piece]:
@@ -17,8 +18,10 @@ def word(file_path: Path) -> Iterator[Piece]:
     _go_offline()
     from unstructured.partition.docx import partition_docx
 
-    for element in partition_docx(filename=str(file_path)):
+    shown, unseen = word_without_unseen(file_path)
+    for element in partition_docx(file=shown) if shown else partition_docx(filename=str(file_path)):
         yield from _piece(element)
+    yield from unseen
 
 
 def web_page(html: str) -> Iterator[Piece]:
@@ -28,8 +31,10 @@ def web_page(html: str) -> Iterator[Piece]:
 
     if not html.strip():
         return
-    for element in partition_html(text=html, skip_headers_and_footers=True):
+    shown, unseen = without_unseen(html)
+    for element in partition_html(text=shown or html, skip_headers_and_footers=True):
         yield from _piece(element)
+    yield from unseen
 
 
 def web_page_file(file_path: Path) -> Iterator[Piece]:
@@ -37,6 +42,11 @@ def web_page_file(file_path: Path) -> Iterator[Piece]:
     _go_offline()
     from unstructured.partition.html import partition_html
 
+    shown, unseen = without_unseen(file_path.read_bytes())
+    if shown is not None:
+        yield from web_page(shown)
+        yield from unseen
+        return
     for element in partition_html(filename=str(file_path), skip_headers_and_footers=True):
         yield from _piece(element)
 
@@ -57,7 +67,9 @@ def _piece(element: Any) -> Iterator[Piece]:
     if kind in ("PageBreak", "Header", "Footer", "Image"):
         return
     if kind == "Table":
-        table = _table(element)
+        caption, table = _table(element)
+        if caption:
+            yield BlockKind.TEXT, 0, caption
         if table:
             yield BlockKind.TABLE, 0, table
     elif text:
@@ -69,17 +81,17 @@ def _piece(element: Any) -> Iterator[Piece]:
             yield BlockKind.TEXT, 0, text
 
 
-def _table(element: Any) -> str:
+def _table(element: Any) -> tuple[str, str]:
+    """Caption and rows."""
     html = element.metadata.text_as_html
     if not html:
-        return str(element.text or "").strip()
+        return "", str(element.text or "").strip()
     from lxml import html as parser
 
-    rows = [
-        [" ".join(cell.text_content().split()) for cell in row.xpath("./td|./th")]
-        for row in parser.fragment_fromstring(html, create_parent="div").xpath(".//tr")
-    ]
-    return markdown_table([row for row in rows if any(row)])
+    tree = parser.fragment_fromstring(html, create_parent="div")
+    rows = [[squeezed(cell.text_content()) for cell in row.xpath("./td|./th")] for row in tree.xpath(".//tr")]
+    caption = " ".join(squeezed(caption.text_content()) for caption in tree.xpath("./table/caption"))
+    return caption, markdown_table([row for row in rows if any(row)])
 
 
 def _mail_head(file_path: Path) -> Iterator[Piece]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import DocumentError
-from core.types import Health, ParsedDocument, PluginStatus
+from core.types import BlockKind, Health, ParsedDocument, PluginStatus
 from plugins.interfaces import PluginContext
 from plugins.parser.unstructured import (
     elements,
@@ -28,6 +29,7 @@ from plugins.parser.unstructured import (
     slides,
 )
 from plugins.parser.unstructured.pieces import Piece, assemble, corrupt
+from plugins.parser.unstructured.unseen import WARNING
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -122,6 +124,9 @@ class UnstructuredParser:
             if suffix not in PROGRAMS:
                 raise
             raise corrupt(PROGRAMS[suffix]) from error
+        hidden = any(block.kind is BlockKind.HIDDEN for page in document.pages for block in page.blocks)
+        if hidden:
+            document = replace(document, warnings=(*document.warnings, WARNING))
         if not any(page.text.strip() for page in document.pages):
             raise DocumentError(
                 "No text was found in the file.",

@@ -38,11 +38,20 @@ def _slide(slide: Any) -> Iterator[Piece]:
             body = [line for line in lines if line]
             if body:
                 yield BlockKind.LIST, 0, "\n".join(f"- {line}" for line in body) if len(body) > 1 else body[0]
-        elif getattr(shape, "has_table", False):
-            rows = [[" ".join(cell.text.split()) for cell in row.cells] for row in shape.table.rows]
-            if table := markdown_table(rows):
-                yield BlockKind.TABLE, 0, table
+        elif getattr(shape, "has_table", False) and (table := markdown_table(_rows(shape.table))):
+            yield BlockKind.TABLE, 0, table
     if slide.has_notes_slide:
         notes = slide.notes_slide.notes_text_frame
         if notes is not None and notes.text.strip():
             yield BlockKind.TEXT, 0, f"Notes: {' '.join(notes.text.split())}"
+
+
+def _rows(table: Any) -> list[list[str]]:
+    """The cells; one that lies over several says its text in each, so that every row stands for itself."""
+    rows = [[" ".join(cell.text.split()) for cell in row.cells] for row in table.rows]
+    for top, row in enumerate(table.rows):
+        for left, cell in enumerate(row.cells):
+            if cell.is_merge_origin:
+                for below in rows[top : top + cell.span_height]:
+                    below[left : left + cell.span_width] = [rows[top][left]] * len(below[left : left + cell.span_width])
+    return rows

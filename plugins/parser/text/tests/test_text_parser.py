@@ -35,7 +35,7 @@ def kinds(text: str) -> list[tuple[BlockKind, int, str]]:
     return [(block.kind, block.level, text[block.start : block.end]) for block in blocks_of(text)]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
 async def test_usual_encodings_give_the_same_text(tmp_path: Path, encoding: str) -> None:
     assert (await parsed(tmp_path, WORDS.encode(encoding))).text == WORDS
 
