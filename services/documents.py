@@ -38,8 +38,8 @@ MAX_SCALE = 4.0
 class PageRenderer(Protocol):
     """Draws pages of PDF files and pictures; see ``plugins.parser.pages``."""
 
-    def page_boxes(self, path: Path, page_number: int, char_start: int, char_end: int) -> list[Box]:
-        """Rectangles over the characters of a page's text."""
+    def page_boxes(self, path: Path, page_number: int, char_start: int, char_end: int, quote: str) -> list[Box]:
+        """Rectangles over the characters of a page's text, which are the quote."""
 
     def render_page(self, path: Path, page_number: int, scale: float, boxes: Sequence[Box]) -> bytes:
         """The page as PNG with the boxes marked."""
@@ -220,7 +220,9 @@ class DocumentService:
             )
         if not 0.2 <= scale <= MAX_SCALE:
             raise ValidationError(f"scale must be between 0.2 and {MAX_SCALE}, not {scale}.")
-        start, end = _span(chunk, char_start, char_end, len(str(stored["text"])))
+        text = str(stored["text"])
+        start, end = _span(chunk, char_start, char_end, len(text))
+        quote = text[start:end]
         async with self._database.transaction(principal.organization_id) as session:
             version = await session.get_one(DocumentVersion, chunk.version_id)
         wanted = chunk.page if page is None else page
@@ -231,7 +233,7 @@ class DocumentService:
         if wanted == chunk.page:
             boxes = word_places.boxes(stored.get("words"), start, end)
             if not boxes:
-                boxes = await asyncio.to_thread(self._renderer.page_boxes, path, wanted, start, end)
+                boxes = await asyncio.to_thread(self._renderer.page_boxes, path, wanted, start, end, quote)
         png = await asyncio.to_thread(self._renderer.render_page, path, wanted, scale, boxes)
         return PagePicture(png=png, boxes=tuple(boxes), pages=version.page_count or 1)
 

@@ -1,7 +1,7 @@
 """How does a folder stay in step with the documents that came from it?
 
-What is new or changed, by its SHA-256, is handed in; what is gone is deleted. Only documents that came from the folder are
-ever deleted, and none when the folder looks as if its drive were not there.
+What is new or changed, by its SHA-256, is handed in; what is gone is deleted. Only documents that came from the folder
+are ever deleted, and none when the folder looks as if its drive were not there.
 """
 
 from __future__ import annotations

@@ -15,13 +15,13 @@ from plugins.parser.pdf import pages as pdf
 HEAD = 1024
 
 
-def page_boxes(path: Path, page_number: int, char_start: int, char_end: int) -> list[Box]:
-    """Rectangles over characters of a page's own text; a picture has none.
+def page_boxes(path: Path, page_number: int, char_start: int, char_end: int, quote: str | None = None) -> list[Box]:
+    """Rectangles over characters of a page's own text, which are the quote; a picture has none.
 
     Raises:
         NotFoundError: There is no such page, or it is damaged.
     """
-    return pdf.page_boxes(path, page_number, char_start, char_end) if _is_pdf(path) else []
+    return pdf.page_boxes(path, page_number, char_start, char_end, quote) if _is_pdf(path) else []
 
 
 def render_page(path: Path, page_number: int, scale: float, boxes: Sequence[Box]) -> bytes:

@@ -33,7 +33,7 @@ def sync(
     as_user: AsUser = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Hand in what is new or changed in a folder, and delete what is gone from it. Exit code 1 when a file was refused."""
+    """Hand in what is new or changed in a folder, delete what is gone. Exit code 1 when a file was refused."""
     if run(_sync(folder, collection, watch=watch, keep_gone=keep_gone, email=as_user, data_dir=data_dir)):
         raise typer.Exit(1)
 

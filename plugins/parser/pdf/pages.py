@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +21,11 @@ PADDING = 1.5
 """Points around each highlighted line."""
 
 
-def page_boxes(path: Path, page_number: int, char_start: int, char_end: int) -> list[Box]:
+def page_boxes(path: Path, page_number: int, char_start: int, char_end: int, quote: str | None = None) -> list[Box]:
     """Rectangles, one per line, that cover characters ``[char_start, char_end)`` of the page's text.
+
+    ``quote`` is what stood there when the page was read. Where a later way of reading puts other words there, it is
+    looked for; nothing is marked rather than something else.
 
     Raises:
         NotFoundError: There is no such page, or it is damaged.
@@ -29,7 +33,9 @@ def page_boxes(path: Path, page_number: int, char_start: int, char_end: int) -> 
     with _page(path, page_number) as page:
         textpage = page.get_textpage()
         try:
-            positions = read(textpage).positions[char_start:char_end]
+            now = read(textpage)
+            start, end = (char_start, char_end) if quote is None else _found(now.text, quote, char_start, char_end)
+            positions = now.positions[start:end]
             left, bottom, right, top = page.get_cropbox()
             width, height = right - left, top - bottom
             boxes = []
@@ -47,6 +53,15 @@ def page_boxes(path: Path, page_number: int, char_start: int, char_end: int) -> 
             return boxes
         finally:
             textpage.close()
+
+
+def _found(text: str, quote: str, start: int, end: int) -> tuple[int, int]:
+    """Where the words of the quote stand, spaces and bars of tables aside; an empty span where they do not."""
+    if text[start:end] == quote:
+        return start, end
+    words = [re.escape(word) for word in re.findall(r"[^\s|]+", quote) if word.strip("-")]
+    places = [match.span() for match in re.finditer(r"[\s|-]*".join(words), text)] if words else []
+    return min(places, key=lambda place: abs(place[0] - start), default=(0, 0))
 
 
 def render_page(path: Path, page_number: int, scale: float, boxes: Sequence[Box]) -> bytes:

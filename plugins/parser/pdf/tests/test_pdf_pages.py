@@ -110,3 +110,15 @@ def test_a_page_with_a_cropped_edge_counts_from_what_is_seen(tmp_path: Path) -> 
     assert box.left < 0.02
     assert box.top < 0.05
     assert box.right < 0.3
+
+
+def test_a_quote_is_marked_where_its_words_stand_now_and_nothing_where_they_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "manual.pdf"
+    path.write_bytes(pdf_pages([["The boiler is tested each year.", "The pump is not tested."]]))
+    text = "The boiler is tested each year.\nThe pump is not tested."
+    here = page_boxes(path, 1, text.index("The pump"), len(text))
+    assert len(here) == 1
+    assert page_boxes(path, 1, 3, 25, "The  pump is\nnot tested.") == here
+    assert page_boxes(path, 1, text.index("The pump"), len(text), "The pump is not tested.") == here
+    assert page_boxes(path, 1, 0, 10, "Something that stands nowhere.") == []
+    assert page_boxes(path, 1, 0, 3, "---") == []
