@@ -27,6 +27,7 @@ class StorageSettings(Section):
     """Files on this machine."""
 
     data_dir: Path = Field(Path(".data"), description="Folder for everything that is stored in files.")
+    min_free_mb: int = Field(500, ge=0, description="Space that uploads leave free on its disk; then they are refused.")
 
 
 class ChatSettings(Section):

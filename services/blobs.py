@@ -7,16 +7,24 @@ or not at all: temporary file, fsync, rename, fsync of the folder.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from core.crash_points import crash_point
-from core.errors import ConfigurationError, DocumentError, NotFoundError
+from core.errors import ConfigurationError, DocumentError, NotFoundError, ProviderUnavailableError
+
+MEGABYTE = 1_000_000
+INCOMING = ".incoming-"
+UNFINISHED_S = 24 * 3600.0
+"""No upload takes so long; what is older was left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +39,25 @@ class StoredBlob:
 class BlobStore:
     """Files by content."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, min_free_bytes: int = 0) -> None:
+        """``min_free_bytes`` stay free on the disk; what does not fit beside them is refused before it is written."""
         self._root = root
+        self._min_free_bytes = min_free_bytes
 
     async def write(self, organization_id: UUID, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> StoredBlob:
         """Store a stream.
 
         Raises:
             DocumentError: It is empty or longer than the limit; nothing is kept.
-            ConfigurationError: The disk is full.
+            ProviderUnavailableError: The disk is almost full.
+            ConfigurationError: It became full meanwhile, or cannot be written to.
         """
         folder = self._root / str(organization_id)
         temporary: Path | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor, name = tempfile.mkstemp(dir=folder, prefix=".incoming-")
+            await asyncio.to_thread(self._require_space, folder)
+            descriptor, name = tempfile.mkstemp(dir=folder, prefix=INCOMING)
             temporary = Path(name)
             crash_point("blob.write")
             with os.fdopen(descriptor, "wb") as file:
@@ -62,6 +74,28 @@ class BlobStore:
         finally:
             if temporary is not None:
                 await asyncio.to_thread(temporary.unlink, missing_ok=True)
+
+    def _require_space(self, folder: Path) -> None:
+        free = shutil.disk_usage(folder).free
+        if free < self._min_free_bytes:
+            raise ProviderUnavailableError(
+                f"The disk of the documents is almost full: {free / MEGABYTE:,.0f} MB are free, "
+                f"{self._min_free_bytes / MEGABYTE:,.0f} must stay. The file was not stored.",
+                next_step="Ask the operator to free space, or to lower storage.min_free_mb; then upload it again.",
+            )
+
+    async def remove_unfinished(self, *, older_than_s: float = UNFINISHED_S) -> int:
+        """Remove what uploads left behind whose process was killed amid them. Returns how many files."""
+        return await asyncio.to_thread(self._remove_unfinished, time.time() - older_than_s)
+
+    def _remove_unfinished(self, before: float) -> int:
+        removed = 0
+        for path in self._root.glob(f"*/{INCOMING}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    removed += 1
+        return removed
 
     def resolve(self, path: str) -> Path:
         """The file of a stored path.

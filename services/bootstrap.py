@@ -38,7 +38,7 @@ from plugins.rate_limiter.memory import MemoryRateLimiter
 from services.accounts import AccountService
 from services.addresses import application_address, owner_address, redis_url
 from services.answering import AnsweringService, ContextFactory
-from services.blobs import BlobStore
+from services.blobs import MEGABYTE, BlobStore
 from services.chats import ChatService
 from services.credentials import DatabaseCredentialStore
 from services.data_policy import DataPolicyService
@@ -172,7 +172,9 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
             redis=redis,
             context=context,
             queue=JobQueue(connect(redis_url(settings)), settings.queue.names[0]),
-            blobs=BlobStore(Path(settings.storage.data_dir) / "files"),
+            blobs=BlobStore(
+                Path(settings.storage.data_dir) / "files", min_free_bytes=settings.storage.min_free_mb * MEGABYTE
+            ),
             lexical=LexicalIndex(database),
             chats=chats,
             answering=answering,

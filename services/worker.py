@@ -40,7 +40,7 @@ from services.sweep import Sweep
 
 log = structlog.get_logger(__name__)
 
-BEAT_S = 5.0
+BEAT_S, HOUR_S = 5.0, 3600.0
 PARALLEL_DOCUMENTS = 4
 """Documents in hand at once: while one is parsed or written, others are embedded."""
 
@@ -76,6 +76,7 @@ class Worker:
         sweep: Sweep,
         mover: Mover,
         superseded: Superseded,
+        tidy: Callable[[], Awaitable[object]],
         *,
         sweep_interval_s: float,
     ) -> None:
@@ -83,6 +84,7 @@ class Worker:
         self._sweep = sweep
         self._mover = mover
         self._superseded = superseded
+        self._tidy = tidy
         self._interval = sweep_interval_s
         self._dispatcher = Dispatcher(database, lambda: self._pipeline, places=PARALLEL_DOCUMENTS)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
@@ -111,6 +113,7 @@ class Worker:
             every(lambda: self._interval, self._sweep.run),
             every(lambda: self._interval, lambda: self._mover.run()),
             every(lambda: self._interval, lambda: self._superseded.run()),
+            every(lambda: HOUR_S, self._tidy),
         )
 
     async def accept(self, organization_id: UUID, task_id: UUID) -> None:
@@ -141,6 +144,7 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                 sweep,
                 _mover(services, maintenance),
                 Superseded(maintenance, services.indexes),
+                services.blobs.remove_unfinished,
                 sweep_interval_s=min(settings.queue.sweep_interval_s, 5),
             )
             live.follow(

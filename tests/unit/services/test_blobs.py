@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import ConfigurationError, DocumentError, NotFoundError
+from core.errors import ConfigurationError, DocumentError, NotFoundError, ProviderUnavailableError
 from services.blobs import BlobStore, StoredBlob
 
 ALPHA = UUID(int=1)
@@ -114,3 +116,23 @@ async def test_only_the_owner_may_look_into_the_folders(tmp_path: Path) -> None:
     path = BlobStore(tmp_path).resolve(blob.path)
     assert [folder.stat().st_mode & 0o077 for folder in (path.parent, path.parent.parent)] == [0, 0]
     assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_an_almost_full_disk_refuses_and_says_what_to_do(tmp_path: Path) -> None:
+    more_than_there_is = shutil.disk_usage(tmp_path).total + 1
+    store = BlobStore(tmp_path, min_free_bytes=more_than_there_is)
+    with pytest.raises(ProviderUnavailableError, match="almost full") as refused:
+        await store.write(ALPHA, stream(b"text"), limit_bytes=LIMIT)
+    assert "storage.min_free_mb" in str(refused.value)
+    assert files(tmp_path) == []
+
+
+async def test_what_a_killed_upload_left_behind_is_removed_after_a_day_and_nothing_else(tmp_path: Path) -> None:
+    blob = await written(tmp_path, b"text")
+    old, fresh = (tmp_path / str(ALPHA) / f".incoming-{name}" for name in ("old", "fresh"))
+    for path in (old, fresh):
+        path.write_bytes(b"half a fi")
+    os.utime(old, (0, 0))
+    os.utime(BlobStore(tmp_path).resolve(blob.path), (0, 0))
+    assert await BlobStore(tmp_path).remove_unfinished() == 1
+    assert set(files(tmp_path)) == {BlobStore(tmp_path).resolve(blob.path), fresh}
