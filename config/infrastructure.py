@@ -27,6 +27,7 @@ class StorageSettings(Section):
     """Files on this machine."""
 
     data_dir: Path = Field(Path(".data"), description="Folder for everything that is stored in files.")
+    backup_days: int = Field(30, ge=0, description="How long backups are kept; receipts of deletions name the day.")
     min_free_mb: int = Field(500, ge=0, description="Space that uploads leave free on its disk; then they are refused.")
 
 

@@ -52,7 +52,7 @@ class BlobStore:
             ProviderUnavailableError: The disk is almost full.
             ConfigurationError: It became full meanwhile, or cannot be written to.
         """
-        folder = self._root / str(organization_id)
+        folder = self._of(organization_id)
         temporary: Path | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -107,6 +107,19 @@ class BlobStore:
         if not full.is_relative_to(self._root.resolve()) or not full.is_file():
             raise NotFoundError("The file is no longer stored.")
         return full
+
+    async def count(self, organization_id: UUID) -> int:
+        """How many files an organisation has here, unfinished ones too."""
+        return await asyncio.to_thread(lambda: sum(path.is_file() for path in self._of(organization_id).rglob("*")))
+
+    async def delete_all(self, organization_id: UUID) -> int:
+        """Remove the folder of an organisation. Returns how many files were in it."""
+        count = await self.count(organization_id)
+        await asyncio.to_thread(shutil.rmtree, self._of(organization_id), ignore_errors=True)
+        return count
+
+    def _of(self, organization_id: UUID) -> Path:
+        return self._root / str(organization_id)
 
     async def delete(self, path: str) -> None:
         """Remove a file; one that is gone is fine."""

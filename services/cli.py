@@ -19,7 +19,7 @@ from core.errors import KnowledgeFoundryError
 from services.commands.terminal import Interrupted
 
 COMMANDS = ("up", "ask", "ingest", "sync", "migrate", "doctor")
-GROUPS = ("config", "eval", "user", "plugins")
+GROUPS = ("config", "eval", "user", "organization", "plugins")
 
 
 def application(wanted: str = "") -> typer.Typer:

@@ -174,7 +174,9 @@ class IngestionService:
         async with self._database.transaction(principal.organization_id) as session:
             documents = DocumentRepository(session)
             # The organisation's row is the queue in which uploads of one organisation pass quota and naming.
-            organization = await session.get_one(Organization, principal.organization_id, with_for_update=True)
+            organization = await session.get(Organization, principal.organization_id, with_for_update=True)
+            if organization is None or organization.is_deleted:
+                raise NotFoundError("The organisation was deleted.", next_step="Ask the operator.")
             document, collection = await _target(session, documents, principal, collection_id, upload)
             if document is None:
                 if await documents.count(principal) >= organization.max_documents:

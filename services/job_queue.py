@@ -11,6 +11,7 @@ from uuid import UUID
 
 import redis
 from rq import Queue
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from core.errors import ProviderUnavailableError
@@ -56,3 +57,21 @@ class JobQueue:
             return await asyncio.to_thread(lambda: self._queue.count)
         except redis.RedisError as error:
             raise ProviderUnavailableError("The queue does not answer.", next_step="Check Redis.") from error
+
+    async def count_of(self, organization_id: UUID) -> int:
+        """How many rings are for an organisation."""
+        return len(await self._of(organization_id))
+
+    async def forget(self, organization_id: UUID) -> int:
+        """Take an organisation's rings back. Returns how many."""
+        jobs = await self._of(organization_id)
+        for job in jobs:
+            await asyncio.to_thread(job.delete)
+        return len(jobs)
+
+    async def _of(self, organization_id: UUID) -> list[Job]:
+        try:
+            jobs = await asyncio.to_thread(lambda: self._queue.jobs)
+        except redis.RedisError as error:
+            raise ProviderUnavailableError("The queue does not answer.", next_step="Check Redis.") from error
+        return [job for job in jobs if job.args and job.args[0] == str(organization_id)]

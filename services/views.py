@@ -5,7 +5,7 @@ Frozen pydantic models, so that a route can return them as they are. No database
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -93,6 +93,18 @@ class SimilarView(View):
     collection_name: str
     similarity: float
     identical: bool
+
+
+class DeletionView(View):
+    """That something is gone, from where, and until when backups may hold it."""
+
+    id: UUID
+    subject: str
+    subject_id: UUID
+    removed: dict[str, int]
+    left: dict[str, int]
+    completed_at: datetime | None
+    backups_until: date | None
 
 
 class CoverageView(View):

@@ -12,6 +12,7 @@ from db.models.accounts import (
 )
 from db.models.audit import AuditLog
 from db.models.chats import Chat, Feedback, Message
+from db.models.deletions import DeletionReceipt
 from db.models.documents import (
     Collection,
     Document,
@@ -30,6 +31,7 @@ __all__ = [
     "AuditLog",
     "Chat",
     "Collection",
+    "DeletionReceipt",
     "Document",
     "DocumentChunk",
     "DocumentVersion",

@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "config", "db", "plugins", "graph", "services", "jobs", "chat_app", "admin_app")
 MAINTENANCE = "db.maintenance"
 MAY_MAINTAIN = {
+    "services/commands/organization.py",
+    "services/deletion.py",
     "services/moving.py",
     "services/next_task.py",
     "services/operator.py",

@@ -1,0 +1,79 @@
+"""`foundry organization`: how does the operator see organisations, and delete one?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from redis.asyncio import Redis
+
+from core.errors import NotFoundError
+from db.engine import create_engine
+from db.maintenance import MaintenanceDatabase
+from services.addresses import maintenance_address, redis_url
+from services.bootstrap import open_services
+from services.commands.stack import any_stack
+from services.commands.terminal import DataDir, run, say
+from services.deletion import OrganizationDeletion, Stores
+from services.views import DeletionView
+
+app = typer.Typer(no_args_is_help=True, help="List organisations; delete one with everything it has.")
+
+
+@app.command(name="list")
+def list_organizations(data_dir: DataDir = None) -> None:
+    """List all organisations."""
+    for organization_id, name, begun in run(_list(data_dir)):
+        typer.echo(f"{organization_id}  {name}{'  (being deleted)' if begun else ''}")
+
+
+@app.command()
+def delete(
+    name: Annotated[str, typer.Argument(help="Its name or id.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete an organisation: people, documents, vectors, files, conversations. It cannot be taken back."""
+    if not yes:
+        typer.confirm(f"Delete {name} with everything it has? This cannot be taken back.", abort=True)
+    receipt = run(_delete(name, data_dir))
+    for store, count in sorted(receipt.removed.items()):
+        typer.echo(f"{count:>8}  {store}")
+    typer.echo(
+        f"Nothing of it is left. Receipt {receipt.id}. Backups hold it until {receipt.backups_until} at the latest, "
+        "if they are kept as storage.backup_days says."
+    )
+
+
+async def _list(data_dir: Path | None) -> Sequence[tuple[UUID, str, bool]]:
+    async with _deletion(data_dir) as deletion:
+        return await deletion.organizations()
+
+
+async def _delete(name: str, data_dir: Path | None) -> DeletionView:
+    async with _deletion(data_dir) as deletion:
+        known = await deletion.organizations()
+        found = [one for one, known_name, _ in known if name in (known_name, str(one))]
+        if len(found) != 1:
+            raise NotFoundError(
+                f"{len(found)} organisations are called {name}.",
+                next_step="Name one by its id; see: foundry organization list",
+            )
+        return await deletion.delete(found[0], requested_by="command line")
+
+
+@asynccontextmanager
+async def _deletion(data_dir: Path | None) -> AsyncIterator[OrganizationDeletion]:
+    async with any_stack(data_dir, say=say) as stack, open_services() as services:
+        redis = Redis.from_url(redis_url(stack.settings))
+        database = MaintenanceDatabase(create_engine(maintenance_address(stack.settings), pool_size=1))
+        try:
+            stores = Stores(services.indexes, services.blobs, services.queue, redis)
+            yield OrganizationDeletion(database, stores, backup_days=stack.settings.storage.backup_days)
+        finally:
+            await database.close()
+            await redis.aclose()
