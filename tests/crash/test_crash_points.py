@@ -241,7 +241,8 @@ async def test_a_document_survives_a_crash_at_every_point(bench: Bench) -> None:
 
 @pytest.mark.timeout(600)
 async def test_a_process_that_slept_past_its_lease_changes_nothing(bench: Bench) -> None:
-    points = points_in_code()
+    # Every third point; the thousand crashes behind the marker stop at all of them.
+    points = points_in_code()[::3]
     await _run(bench, [drawn(number, point, "stop") for number, point in enumerate(points)])
     assert {point for point in points if not bench.victims.fired[point]} == set()
 
