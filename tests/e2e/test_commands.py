@@ -142,6 +142,34 @@ def test_a_document_handed_in_by_command_answers_there_and_in_the_running_stack(
     assert "leave.md" in spoken.stdout
 
 
+def test_a_folder_is_kept_in_step_with_its_documents(running: tuple[Foundry, str], tmp_path: Path) -> None:
+    foundry, _ = running
+    folder = tmp_path / "drive"
+    (folder / "pumps").mkdir(parents=True)
+    (folder / "pumps" / "p7.md").write_text("# P7\n\nThe pump P7 of Quellbach runs at 7 bar.\n", encoding="utf-8")
+    (folder / "gone.md").write_text("# Gone\n\nThe pump P9 of Quellbach was sold.\n", encoding="utf-8")
+    first = foundry("sync", str(folder))
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "2 handed in, 0 deleted, 0 refused, 0 unchanged." in first.stdout
+    (folder / "pumps" / "p7.md").write_text("# P7\n\nThe pump P7 of Quellbach runs at 8 bar.\n", encoding="utf-8")
+    (folder / "gone.md").unlink()
+    (folder / "setup.exe").write_bytes(b"MZ\x90\x00" + bytes(200))
+    second = foundry("sync", str(folder))
+    assert second.returncode == 1
+    assert "gone.md: gone, and deleted." in second.stdout
+    assert "1 handed in, 1 deleted, 1 refused, 0 unchanged." in second.stdout
+    assert "pumps › p7.md: version 2 is ready." in second.stdout
+    unknown = foundry("sync", str(folder), "--collection", "Nowhere")
+    assert (unknown.returncode, "There are: General" in unknown.stderr) == (1, True), unknown.stderr
+
+
+def test_an_organisation_that_is_not_there_is_not_deleted(running: tuple[Foundry, str]) -> None:
+    foundry, _ = running
+    refused = foundry("organization", "delete", "Nobody", "--yes")
+    assert (refused.returncode, "0 organisations are called Nobody" in refused.stderr) == (1, True), refused.stderr
+    assert len(foundry("organization", "list").stdout.splitlines()) == 1
+
+
 def test_what_the_documents_do_not_say_ends_with_3(running: tuple[Foundry, str]) -> None:
     foundry, _ = running
     assert foundry("ask", "Who won the football world cup in 1974?").returncode == 3
@@ -280,6 +308,12 @@ def test_commands_without_a_running_stack_start_their_own(models: Path, tmp_path
     asked = foundry("ask", "How many days of annual leave does an employee of Halvemoor have?")
     assert "31 days" in asked.stdout
     assert foundry("doctor").returncode == 0
+    listed = foundry("organization", "list").stdout.split(maxsplit=1)
+    gone = foundry("organization", "delete", listed[0], "--yes")
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    assert "Nothing of it is left." in gone.stdout
+    assert foundry("organization", "list").stdout == ""
+    assert not [path for path in (foundry.folder / "files").rglob("*") if path.is_file()]
     shutil.rmtree(foundry.folder)
 
 
