@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from config.models import Settings
 from core.crash_points import crash_point
-from core.errors import DocumentError, KnowledgeFoundryError
+from core.errors import ConflictError, DocumentError, KnowledgeFoundryError
 from core.text import language
 from core.types import ChunkDraft, JsonValue, ParsedDocument, VectorPayload
 from db.models import Document, DocumentVersion, Task
@@ -179,7 +179,12 @@ class IngestionPipeline:
         vectors = VersionVectors(self._database, self._indexes, self._shared, self._embedding.model_name, progress)
         reached = await vectors.store(chunks)
         await progress.enter(IngestionStage.VERIFYING, LAST_PERCENT)
-        await vectors.probe(chunks)
+        try:
+            await vectors.probe(chunks)
+        except ConflictError:
+            # The store lost what an attempt before this one wrote.
+            await progress.start_over()
+            raise
         reading = Reading(
             work.document_id,
             work.version_id,

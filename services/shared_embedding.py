@@ -52,8 +52,10 @@ class SharedEmbedding:
                 vectors = await self._embedding.embed_batch([text for texts, _ in requests for text in texts])
             except KnowledgeFoundryError as error:
                 await self._one_by_one(requests, error)
-            except BaseException as error:
+            except Exception as error:  # whatever a plugin raises; those who wait for the next run must still get it
                 _fail(requests, error)
+            except asyncio.CancelledError as error:
+                _fail([*requests, *self._waiting], error)
                 raise
             else:
                 _share_out(requests, vectors)

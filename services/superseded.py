@@ -7,11 +7,11 @@ beside the stores (see ``db.models.KeptVectors``). One of the modules that look 
 from __future__ import annotations
 
 import structlog
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, exists, select, text
 
 from core.errors import KnowledgeFoundryError
 from db.maintenance import MaintenanceDatabase
-from db.models import Document, DocumentVersion, IndexedVersion
+from db.models import Document, DocumentVersion, IndexedVersion, Task
 from services.indexes import Indexes
 
 log = structlog.get_logger(__name__)
@@ -30,11 +30,13 @@ class Superseded:
     async def run(self) -> int:
         """One round. Returns from how many versions vectors were removed; 0 when another process does it."""
         known = {index.id: index for index in self._indexes.known if index.vectors is not None}
+        # One that is being read again is written to the same places; whoever begins that waits for the document's row.
+        being_read = exists().where(Task.version_id == DocumentVersion.id, Task.status.in_(("queued", "running")))
         waiting = (
             select(IndexedVersion.id, IndexedVersion.index_id, IndexedVersion.organization_id, DocumentVersion.id)
             .join(DocumentVersion, DocumentVersion.id == IndexedVersion.version_id)
             .join(Document, Document.id == DocumentVersion.document_id)
-            .where(Document.active_version_id != DocumentVersion.id, IndexedVersion.index_id.in_(known))
+            .where(Document.active_version_id != DocumentVersion.id, IndexedVersion.index_id.in_(known), ~being_read)
             .limit(BATCH)
             # Who makes one of them answer again holds its document.
             .with_for_update(of=Document, skip_locked=True)

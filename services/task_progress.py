@@ -63,6 +63,11 @@ class TaskProgress:
         await self._leases.write(self.lease, session, stage=self._stage.value, progress=percent, meta=self.meta)
         self._told = time.monotonic()
 
+    async def start_over(self) -> None:
+        """What is stored cannot be relied on: the next attempt begins with the first chunk."""
+        self._meta.pop(CHECKPOINT, None)
+        await self._leases.write(self.lease, meta=self.meta)
+
     def checkpoint(self, key: str) -> Checkpoint | None:
         """Where the attempt before got to, if it had the same to do."""
         kept = self._meta.get(CHECKPOINT)

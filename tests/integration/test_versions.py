@@ -304,10 +304,20 @@ async def test_what_cannot_be_restored_is_said_with_the_next_step(department: De
         await versions.restore(viewer, first.document_id, 1, client=CLIENT)
 
 
+async def _indexed(department: Department) -> int:
+    async with department.services.database.transaction(department.principal.organization_id) as session:
+        return await session.scalar(select(func.count(IndexedVersion.id))) or 0
+
+
 async def _leave_the_store(department: Department, loaded: LoadedSettings) -> None:
     maintenance = MaintenanceDatabase(create_engine(maintenance_address(loaded.settings), pool_size=1))
     try:
-        assert await Superseded(maintenance, department.services.indexes).run() == 1
+        superseded = Superseded(maintenance, department.services.indexes)
+        async with asyncio.timeout(30):
+            # The worker's own housekeeping may be at it as well.
+            while await _indexed(department) > 1:
+                if not await superseded.run():
+                    await asyncio.sleep(0.02)
     finally:
         await maintenance.close()
 
@@ -321,9 +331,9 @@ async def test_a_version_that_left_the_store_is_found_as_of_its_time_and_comes_b
     primary = department.services.indexes.primary
     assert primary.vectors is not None
     everything = VectorFilter(department.principal.organization_id)
-    both = await primary.vectors.count(primary.collection, everything)
     await _leave_the_store(department, loaded)
-    assert await primary.vectors.count(primary.collection, everything) < both
+    chunks = await department.services.documents.get(department.principal, receipt.document_id)
+    assert await primary.vectors.count(primary.collection, everything) == chunks.chunks
     then = await answer(department, as_of=moment)
     assert "6 bar" in then
     for mode in (SearchMode.DENSE, SearchMode.BM25):

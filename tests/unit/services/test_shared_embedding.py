@@ -99,3 +99,32 @@ async def test_a_model_that_is_away_fails_whoever_asked() -> None:
     shared = share(Away())
     with pytest.raises(ProviderUnavailableError):
         await shared.embed(["a"])
+
+
+async def test_whatever_a_model_raises_the_next_run_still_comes() -> None:
+    class Broken(Counting):
+        async def embed_batch(
+            self, texts: Sequence[str], batch_size: int = 32, *, kind: EmbeddingKind = EmbeddingKind.PASSAGE
+        ) -> Vector:
+            if texts[0] == "broken":
+                self.runs.append(list(texts))
+                await self.gate.wait()
+                raise ZeroDivisionError
+            return await super().embed_batch(texts, batch_size, kind=kind)
+
+    model = Broken()
+    model.gate.clear()
+    shared = share(model)
+    broken = []
+    for _ in range(2):
+        broken.append(asyncio.create_task(shared.embed(["broken"])))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    waiting = asyncio.create_task(shared.embed(["fine"]))
+    await asyncio.sleep(0)
+    model.gate.set()
+    async with asyncio.timeout(5):
+        assert lengths(await waiting) == [4]
+    for task in broken:
+        with pytest.raises(ZeroDivisionError):
+            await task
