@@ -24,7 +24,7 @@ from db.maintenance import MaintenanceDatabase
 from db.models import Chat, Collection, DeletionReceipt, Document, SemanticCacheEntry
 from services.addresses import maintenance_address
 from services.bootstrap import Services, open_services
-from services.closing import ENDS_AT
+from services.closing import ENDS_AT, Order, close_document
 from services.traces import KEPT, POINTERS, Scan, Stores, Traces, of_documents, pointers
 from services.unfinished import Unfinished
 from services.worker import Worker, open_worker
@@ -266,6 +266,23 @@ async def test_what_a_worker_writes_after_it_lost_its_lease_is_removed_before_th
     (closed,) = await services.removal.receipts(department.principal)
     assert closed.completed_at is not None
     assert closed.removed["vectors in pgvector"] == 1
+
+
+async def test_a_deletion_whose_process_died_after_its_first_moment_is_ended_by_a_worker(
+    department: Department, worker: Worker, services: Services, cellar: Cellar
+) -> None:
+    receipt = await department.read(worker, "valves.txt", b"The valve opens at 6 bar.")
+    mine = department.principal.organization_id
+    async with services.database.transaction(mine) as session:
+        receipt_id = await close_document(session, Order(mine, "somebody"), receipt.document_id)
+    assert (await services.documents.list_page(department.principal)).items == ()
+    assert await services.search.search(department.principal, "At how many bar does the valve open?") == ()
+    assert await term_statistics(department) == 0
+    assert await cellar.unfinished.run() == 0, "whoever closed it has a minute to go on"
+    assert (await cellar.scan_again(receipt_id))["files"] == 1
+    await cellar.make_due()
+    await cellar.all_closed()
+    assert await cellar.scan_again(receipt_id) == {}
 
 
 async def test_a_store_that_is_away_leaves_the_receipt_open_and_a_worker_ends_it(
