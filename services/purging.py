@@ -19,12 +19,11 @@ import structlog
 from sqlalchemy import any_, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import KnowledgeFoundryError, ProviderUnavailableError
 from core.types import JsonValue, VectorFilter
 from db.models import DeletionReceipt, Organization, SemanticCacheEntry
 from services.closing import CLAIMED, ENDS_AT, FOUND
 from services.indexes import Index
-from services.traces import Scan, Stores, Traces, batches, conditions, id_array, pointers
+from services.traces import FILES, REDIS, Scan, Stores, Traces, batches, conditions, id_array, noting, pointers
 from services.views import DeletionView
 
 log = structlog.get_logger(__name__)
@@ -33,7 +32,6 @@ AGAIN_AFTER = timedelta(seconds=15)
 HITS = 500
 ROWS = 50
 """Documents whose rows go in one statement; a long one has thousands of chunks."""
-UNREACHED = "a store that did not answer"
 
 OfOrganization = Callable[[UUID], AbstractAsyncContextManager[AsyncSession]]
 """Opens a transaction that sees an organisation, by whichever role."""
@@ -65,18 +63,17 @@ class Purge:
     async def carry_out(self, organization_id: UUID, receipt_id: UUID) -> DeletionView:
         """Remove all there is, or what can be reached now; the receipt says which.
 
-        A store that is away leaves the receipt open; ``resume`` of a worker goes on.
+        A store that is away holds up no other; it leaves the receipt open, and a worker goes on.
+
+        Raises:
+            DatabaseError: PostgreSQL does not answer; a worker goes on.
         """
         job = await self._claimed(organization_id, receipt_id)
-        before: Counter[str] = Counter()
-        left: Counter[str] = Counter()
-        try:
-            before = await self._scan(job).run()
-            await self._remove(job)
-            left = await self._scan(job).run()
-        except KnowledgeFoundryError as error:
-            log.warning("deletion_postponed", receipt_id=str(receipt_id), reason=error.code)
-            left = before or Counter({UNREACHED: 1})
+        before, _ = await self._scan(job).run()
+        unreached = await self._remove(job)
+        left, unseen = await self._scan(job).run()
+        for store in unreached | unseen:
+            left[f"{store} did not answer"] = 1
         return await self._note(job, before, left)
 
     async def _claimed(self, organization_id: UUID, receipt_id: UUID) -> _Job:
@@ -97,19 +94,22 @@ class Purge:
             lambda: self._transactions(job.organization_id), self._stores, job.organization_id, job.traces, job.since
         )
 
-    async def _remove(self, job: _Job) -> None:
-        scan = self._scan(job)
+    async def _remove(self, job: _Job) -> set[str]:
+        """Returns the stores that did not answer."""
+        scan, unreached = self._scan(job), set[str]()
         for index in self._stores.indexes.known:
             if index.vectors is not None:
-                await self._remove_vectors(job, scan, index)
-            elif index.id in job.traces.indexes:
-                raise ProviderUnavailableError(f"The vector store {index.store} does not run.")
-        await self._stores.queue.forget_tasks(job.traces.tasks)
-        keys = [key async for key in scan.redis_keys()]
-        if keys:
-            await self._stores.redis.delete(*keys)
-        await self._remove_files(job, scan)
+                with noting(unreached, index.store):
+                    await self._remove_vectors(job, scan, index)
+        with noting(unreached, REDIS):
+            await self._stores.queue.forget_tasks(job.traces.tasks)
+            keys = [key async for key in scan.redis_keys()]
+            if keys:
+                await self._stores.redis.delete(*keys)
+        with noting(unreached, FILES):
+            await self._remove_files(job, scan)
         await self._remove_rows(job, scan)
+        return unreached
 
     async def _remove_vectors(self, job: _Job, scan: Scan, index: Index) -> None:
         assert index.vectors is not None

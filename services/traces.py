@@ -8,18 +8,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Self, TypeVar
 from uuid import UUID
 
 import numpy as np
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, Table, Uuid, all_, any_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.errors import DatabaseError, KnowledgeFoundryError, ProviderUnavailableError
 from core.types import JsonValue, VectorFilter
 from db.base import Base
 from db.models import DocumentVersion, IndexedVersion, SemanticCacheEntry, Task
@@ -27,9 +30,12 @@ from services.blobs import BlobStore
 from services.indexes import Index, Indexes
 from services.job_queue import JobQueue
 
+log = structlog.get_logger(__name__)
+
 KEPT = frozenset({"audit_logs", "deletion_receipts", "settings_versions"})
 """Ids and digests; what says that it is gone; and settings, which are the installation's whoever saved them."""
 BATCH = 500
+FILES, REDIS = "files", "Redis"
 _ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 T = TypeVar("T")
@@ -134,18 +140,23 @@ class Scan:
         self._traces = traces
         self._since = since
 
-    async def run(self) -> Counter[str]:
-        """How many of each kind are found, by store and table; those of which none is found are not named.
+    async def run(self) -> tuple[Counter[str], frozenset[str]]:
+        """(how many of each kind are found, by store and table; stores that did not answer).
 
         Raises:
-            KnowledgeFoundryError: A store does not answer.
+            DatabaseError: PostgreSQL does not answer, without which nothing is known.
         """
+        unreached: set[str] = set()
         found = await self._rows()
-        found += await self._vectors()
-        found["files"] = len([path for path in await self.unused_files() if self._stores.blobs.has(path)])
-        found["redis"] = len([key async for key in self.redis_keys()])
-        found["jobs"] = await self._stores.queue.count_tasks(self._traces.tasks)
-        return +found
+        for index in self._stores.indexes.known:
+            with noting(unreached, index.store):
+                found[f"vectors in {index.store}"] += await self._vectors(index)
+        with noting(unreached, FILES):
+            found["files"] = len([path for path in await self.unused_files() if self._stores.blobs.has(path)])
+        with noting(unreached, REDIS):
+            found["redis"] = len([key async for key in self.redis_keys()])
+            found["jobs"] = await self._stores.queue.count_tasks(self._traces.tasks)
+        return +found, frozenset(unreached)
 
     async def _rows(self) -> Counter[str]:
         found: Counter[str] = Counter()
@@ -166,18 +177,20 @@ class Scan:
             SemanticCacheEntry.created_at <= self._since
         )
 
-    async def _vectors(self) -> Counter[str]:
-        found: Counter[str] = Counter()
-        for index in self._stores.indexes.known:
-            name = f"vectors in {index.store}"
-            if index.vectors is None:
-                # What cannot be asked may still hold all that was there.
-                found[name] += index.id in self._traces.indexes
-                continue
-            for scope in self.scopes():
-                found[name] += await index.vectors.count(index.collection, scope)
-            found[name] += await self._of_versions(index)
-        return found
+    async def _vectors(self, index: Index) -> int:
+        if index.vectors is None:
+            if index.id in self._traces.indexes:
+                raise ProviderUnavailableError(f"The vector store {index.store} does not run.")
+            return 0
+        by_document = by_collection = 0
+        for scope in self.scopes():
+            size = await index.vectors.count(index.collection, scope)
+            if scope.collection_ids is None:
+                by_document += size
+            else:
+                by_collection += size
+        # Mostly the same vectors, seen twice.
+        return max(by_document, by_collection) + await self._of_versions(index)
 
     def scopes(self) -> Iterator[VectorFilter]:
         """Filters that admit the vectors of everything but single versions."""
@@ -219,6 +232,18 @@ class Scan:
             name = key.encode() if isinstance(key, str) else key
             if not wanted.isdisjoint(_ID.findall(name)):
                 yield name
+
+
+@contextmanager
+def noting(unreached: set[str], store: str) -> Iterator[None]:
+    """Note that a store did not answer, and go on with the next: one that is away holds up no other."""
+    try:
+        yield
+    except DatabaseError:
+        raise
+    except (KnowledgeFoundryError, RedisError, OSError) as error:
+        log.warning("store_unreached", store=store, reason=getattr(error, "code", type(error).__name__))
+        unreached.add(store)
 
 
 def conditions(traces: Traces) -> Iterable[tuple[Table, ColumnElement[bool]]]:

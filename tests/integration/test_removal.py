@@ -29,7 +29,7 @@ from services.traces import KEPT, POINTERS, Scan, Stores, Traces, of_documents, 
 from services.unfinished import Unfinished
 from services.worker import Worker, open_worker
 from tests.fixtures.application import CLIENT, PASSWORD, Department, make_department
-from tests.fixtures.outages import impatient, silent_vector_store
+from tests.fixtures.outages import impatient, silent_vector_store, without_redis
 from tests.fixtures.postgres import PostgresServer
 from tests.integration.test_worker_killed import until, worker_process
 
@@ -45,7 +45,10 @@ class Cellar:
     unfinished: Unfinished
 
     async def scan(self, organization_id: UUID, traces: Traces, since: datetime) -> dict[str, int]:
-        return dict(await Scan(self.database.transaction, self.stores, organization_id, traces, since).run())
+        scan = Scan(self.database.transaction, self.stores, organization_id, traces, since)
+        found, unreached = await scan.run()
+        assert not unreached
+        return dict(found)
 
     async def scan_again(self, receipt_id: UUID) -> dict[str, int]:
         """For everything that a receipt names."""
@@ -296,12 +299,25 @@ async def test_a_store_that_is_away_leaves_the_receipt_open_and_a_worker_ends_it
             with silent_vector_store(postgres_server, migrated_database):
                 view = await services.documents.delete(department.principal, receipt.document_id, client=CLIENT)
             assert view.completed_at is None
-            assert view.left
+            assert view.left == {"pgvector did not answer": 1}
+            assert view.removed["files"] == 1
             with pytest.raises(NotFoundError):
                 await services.documents.get(department.principal, receipt.document_id)
             await cellar.make_due()
             await cellar.all_closed()
             assert await cellar.scan_again(view.id) == {}
+
+
+async def test_without_redis_a_document_is_deleted_and_its_receipt_stays_open(
+    department: Department, worker: Worker, services: Services, environment: dict[str, str], tmp_path: Path
+) -> None:
+    receipt = await department.read(worker, "valves.txt", b"The valve opens at 6 bar.")
+    async with open_services(without_redis(environment, tmp_path)) as alone:
+        view = await alone.documents.delete(department.principal, receipt.document_id, client=CLIENT)
+    assert view.completed_at is None
+    assert view.left == {"Redis did not answer": 1}
+    assert {"documents": 1, "files": 1}.items() <= view.removed.items()
+    assert (await services.documents.list_page(department.principal)).items == ()
 
 
 async def test_a_person_goes_with_conversations_and_credentials_while_documents_stay(
