@@ -7,7 +7,7 @@ import os
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
-from admin_app.views import documents, health, jobs, people, policy, settings
+from admin_app.views import documents, health, jobs, maintenance, people, policy, settings
 
 API_URL = "FOUNDRY_API_URL"
 OPERATOR = "operator"
@@ -74,6 +74,9 @@ def _pages(api: ApiClient) -> None:
         st.Page(lambda: jobs.show(api), title="Jobs", url_path="jobs"),
         st.Page(lambda: people.show(api), title="People", url_path="people"),
         st.Page(lambda: policy.show(api), title="Models and data", url_path="models"),
+        st.Page(
+            lambda: maintenance.show(api, operator=me["role"] == OPERATOR), title="Maintenance", url_path="maintenance"
+        ),
         st.Page(lambda: health.show(api), title="Health", url_path="health"),
     ]
     if me["role"] == OPERATOR:

@@ -31,6 +31,19 @@ class StorageSettings(Section):
     min_free_mb: int = Field(500, ge=0, description="Space that uploads leave free on its disk; then they are refused.")
 
 
+class MaintenanceSettings(Section):
+    """Upkeep by the workers, and what is kept for how long."""
+
+    every_hours: int = Field(24, ge=1, description="Hours between two rounds of each kind of upkeep.")
+    keep_versions: int | None = Field(
+        None, ge=0, description="Versions kept of a document beside the one that answers; null keeps all."
+    )
+    keep_versions_days: int | None = Field(
+        None, ge=1, description="Days a version is kept after it ended to answer; null keeps it."
+    )
+    unused_file_hours: int = Field(24, ge=1, description="Hours after which a stored file that nothing has is removed.")
+
+
 class ChatSettings(Section):
     """The chat and the API."""
 

@@ -9,6 +9,7 @@ from config.infrastructure import (
     AppSettings,
     ChatSettings,
     DatabaseSettings,
+    MaintenanceSettings,
     ObservabilitySettings,
     QueueSettings,
     RedisSettings,
@@ -36,6 +37,7 @@ class Settings(Section):
 
     app: AppSettings = AppSettings()
     storage: StorageSettings = StorageSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     chat: ChatSettings = ChatSettings()
     admin: AdminSettings = AdminSettings()
     database: DatabaseSettings = DatabaseSettings()
@@ -71,6 +73,7 @@ __all__ = [
     "FeatureFlags",
     "GenerationSettings",
     "IngestionSettings",
+    "MaintenanceSettings",
     "NotificationRule",
     "NotificationSettings",
     "ObservabilitySettings",

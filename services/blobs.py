@@ -108,6 +108,32 @@ class BlobStore:
             raise NotFoundError("The file is no longer stored.")
         return full
 
+    def has(self, path: str) -> bool:
+        """Whether there is a file of a stored path."""
+        full = (self._root / path).resolve()
+        return full.is_relative_to(self._root.resolve()) and full.is_file()
+
+    async def sha256(self, path: str) -> str:
+        """Digest of what lies there now; empty when nothing does.
+
+        Raises:
+            OSError: The disk does not give it back.
+        """
+        return await asyncio.to_thread(_digest, self._root / path) if self.has(path) else ""
+
+    async def older_than(self, seconds: float) -> dict[UUID, list[str]]:
+        """Paths of files that lie there that long, by organisation; unfinished ones are left out."""
+        return await asyncio.to_thread(self._older_than, time.time() - seconds)
+
+    def _older_than(self, before: float) -> dict[UUID, list[str]]:
+        found: dict[UUID, list[str]] = {}
+        for path in self._root.glob("*/??/*"):
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                organization = UUID(path.parts[-3])
+                if path.is_file() and path.stat().st_mtime < before:
+                    found.setdefault(organization, []).append(str(path.relative_to(self._root)))
+        return found
+
     async def count(self, organization_id: UUID) -> int:
         """How many files an organisation has here, unfinished ones too."""
         return await asyncio.to_thread(lambda: sum(path.is_file() for path in self._of(organization_id).rglob("*")))
@@ -126,6 +152,11 @@ class BlobStore:
         full = (self._root / path).resolve()
         if full.is_relative_to(self._root.resolve()):
             await asyncio.to_thread(full.unlink, missing_ok=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def _copy(chunks: AsyncIterator[bytes], descriptor: int, limit_bytes: int) -> tuple[str, int]:

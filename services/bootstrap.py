@@ -51,7 +51,9 @@ from services.job_queue import JobQueue, connect
 from services.lexical import LexicalIndex
 from services.limits import LimitService
 from services.operations import OperationsService
+from services.operator import OperatorService
 from services.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
+from services.removal import RemovalService
 from services.reranking import Reranking, open_reranking
 from services.retrieval import HybridRetriever
 from services.routing import Models, open_models
@@ -59,6 +61,7 @@ from services.saved_settings import saved
 from services.search import SearchService
 from services.settings_versions import SettingsService
 from services.starters import StarterService, sample_starters
+from services.traces import Stores
 from services.versions import VersionService
 
 BUILT_HERE: tuple[Kind, ...] = ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache", "notifier")
@@ -84,6 +87,8 @@ class Services:
     accounts: AccountService
     federation: FederationService
     documents: DocumentService
+    removal: RemovalService
+    operator: OperatorService
     ingestion: IngestionService
     versions: VersionService
     chats: ChatService
@@ -238,6 +243,8 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
     ingestion = IngestionService(
         database, ground.blobs, ground.queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
     )
+    stores = Stores(indexes, ground.blobs, ground.queue, ground.redis)
+    removal = RemovalService(database, stores, backup_days=settings.storage.backup_days)
     template = _graph_context(settings, models, reranking, retriever, embedding)
     ground.answering.use(_snapshots(template, policies))
     return Services(
@@ -259,7 +266,9 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
             FederatedAccounts(database),
             base_url=settings.chat.url,
         ),
-        documents=DocumentService(database, ground.blobs, indexes, renderer=drawn_pages),
+        documents=DocumentService(database, ground.blobs, removal, renderer=drawn_pages),
+        removal=removal,
+        operator=OperatorService(settings, database, stores),
         ingestion=ingestion,
         versions=VersionService(database, indexes, ground.lexical, ingestion),
         chats=ground.chats,

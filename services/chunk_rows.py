@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.types import ChunkDraft
 from db.models import DocumentChunk, DocumentVersion
-from db.repositories.lexical import LexicalRepository
 from services.lexical import NOTHING, Statistics, count_terms
 
 BATCH = 64
@@ -27,13 +26,6 @@ def chunk_ids(version_id: UUID, drafts: Sequence[ChunkDraft]) -> list[UUID]:
         ids.append(uuid5(version_id, f"{place[0]}:{place[1]}:{place[2]}:{seen[place]}"))
         seen[place] += 1
     return ids
-
-
-async def count_out(session: AsyncSession, lexical: LexicalRepository, organization_id: UUID, version_id: UUID) -> None:
-    """Take the chunks of a version out of the statistics, exactly as they were counted in."""
-    found = await statistics_of(session, version_id)
-    if found.chunks:
-        await lexical.add(organization_id, found.term_chunks, chunks=found.chunks, terms=found.terms, sign=-1)
 
 
 async def statistics_of(session: AsyncSession, version_id: UUID | None) -> Statistics:

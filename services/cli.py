@@ -18,7 +18,7 @@ import typer
 from core.errors import KnowledgeFoundryError
 from services.commands.terminal import Interrupted
 
-COMMANDS = ("up", "ask", "ingest", "sync", "migrate", "doctor")
+COMMANDS = ("up", "ask", "ingest", "sync", "migrate", "doctor", "maintain")
 GROUPS = ("config", "eval", "user", "organization", "plugins")
 
 

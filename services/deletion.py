@@ -11,13 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import numpy as np
 import structlog
-from redis.asyncio import Redis
 from sqlalchemy import Table, delete, func, select, update
 
 from core.errors import NotFoundError, ProviderUnavailableError
@@ -25,29 +22,17 @@ from core.types import VectorFilter
 from db.base import Base
 from db.maintenance import MaintenanceDatabase
 from db.models import DeletionReceipt, Document, Organization, Session, Task
-from services.blobs import BlobStore
-from services.indexes import Indexes
-from services.job_queue import JobQueue
+from services.closing import CLAIMED
 from services.leases import LEASE
+from services.purging import AGAIN_AFTER, remove_strays, view_of
+from services.traces import KEPT, Stores
 from services.vector_writing import remove_documents
 from services.views import DeletionView
 
 log = structlog.get_logger(__name__)
 
-KEPT = frozenset({"audit_logs", "deletion_receipts", "settings_versions"})
-"""Ids and digests; what says that it is gone; and settings, which are the installation's whoever saved them."""
 ROUNDS = 3
 BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Everything an organisation leaves traces in, beside PostgreSQL."""
-
-    indexes: Indexes
-    blobs: BlobStore
-    queue: JobQueue
-    redis: Redis
 
 
 class OrganizationDeletion:
@@ -76,7 +61,7 @@ class OrganizationDeletion:
             NotFoundError: There is no such organisation.
             ProviderUnavailableError: A store still holds something of it; begin again when it is back.
         """
-        receipt_id, until = await self._close(organization_id, requested_by)
+        receipt_id, until = await self.close(organization_id, requested_by)
         if until is not None:
             await asyncio.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()))
         removed: Counter[str] = Counter()
@@ -112,15 +97,32 @@ class OrganizationDeletion:
         found["jobs"] = await self._stores.queue.count_of(organization_id)
         return +found
 
-    # -- steps
-
-    async def _close(self, organization_id: UUID, requested_by: str) -> tuple[UUID, datetime | None]:
-        """From here on it answers nobody; returns the receipt and when the last lease on its work ends."""
+    async def receipt(self, receipt_id: UUID) -> DeletionView:
+        """One receipt."""
         async with self._database.transaction() as session:
+            return view_of(await session.get_one(DeletionReceipt, receipt_id))
+
+    async def close(
+        self, organization_id: UUID, requested_by: str, *, claimed: bool = True
+    ) -> tuple[UUID, datetime | None]:
+        """From here on it answers nobody; returns the receipt and when the last lease on its work ends.
+
+        Args:
+            claimed: Whoever calls goes on with it; otherwise a worker does.
+
+        Raises:
+            NotFoundError: There is no such organisation.
+        """
+        async with self._database.transaction() as session:
+            pending = select(DeletionReceipt).where(
+                DeletionReceipt.subject_id == organization_id, DeletionReceipt.completed_at.is_(None)
+            )
+            receipt = await session.scalar(pending.limit(1))
             organization = await session.get(Organization, organization_id, with_for_update=True)
-            if organization is None:
+            if organization is None and receipt is None:
                 raise NotFoundError("There is no such organisation.", next_step="See: foundry organization list")
-            organization.is_deleted = True
+            if organization is not None:
+                organization.is_deleted = True
             mine = Task.organization_id == organization_id
             running = mine & (Task.status == "running")
             until = await session.scalar(select(func.max(Task.lease_until)).where(running))
@@ -133,11 +135,6 @@ class OrganizationDeletion:
                 is_deleted=True, active_version_id=None
             ))  # fmt: skip
             await session.execute(delete(Session).where(Session.organization_id == organization_id))
-            receipt = await session.scalar(
-                select(DeletionReceipt).where(
-                    DeletionReceipt.subject_id == organization_id, DeletionReceipt.completed_at.is_(None)
-                )
-            )
             if receipt is None:
                 receipt = DeletionReceipt(
                     organization_id=organization_id,
@@ -146,8 +143,11 @@ class OrganizationDeletion:
                     requested_by=requested_by,
                 )
                 session.add(receipt)
-                await session.flush()
+            receipt.next_try_at = datetime.now(UTC) + CLAIMED if claimed else until
+            await session.flush()
             return receipt.id, min(until, datetime.now(UTC) + LEASE) if until else None
+
+    # -- steps
 
     async def _remove(self, organization_id: UUID) -> Counter[str]:
         removed: Counter[str] = Counter()
@@ -159,7 +159,9 @@ class OrganizationDeletion:
             ids = list(await session.scalars(select(Document.id).where(Document.organization_id == organization_id)))
         for start in range(0, len(ids), BATCH):
             await remove_documents(self._stores.indexes.known, ids[start : start + BATCH], organization_id)
-        await self._remove_strays(organization_id)
+        for index in self._stores.indexes.known:
+            # Of documents that no row knows of, as a worker leaves behind that slept past its lease.
+            await remove_strays(index, everything)
         removed["files"] = await self._stores.blobs.delete_all(organization_id)
         removed["jobs"] = await self._stores.queue.forget(organization_id)
         async for key in self._stores.redis.scan_iter(match=f"*{organization_id}*"):
@@ -170,17 +172,6 @@ class OrganizationDeletion:
                 removed[table.name] += result.rowcount  # type: ignore[attr-defined]  # a CursorResult, as it deletes
         return +removed
 
-    async def _remove_strays(self, organization_id: UUID) -> None:
-        """Vectors of documents that no row knows of, as a worker leaves behind that slept past its lease."""
-        everything = VectorFilter(organization_id)
-        for index in self._stores.indexes.known:
-            if index.vectors is None or index.embedding is None:
-                continue
-            anywhere = np.ones(index.embedding.get_dimension(), np.float32)
-            while hits := await index.vectors.search(index.collection, anywhere, BATCH, everything):
-                documents = list({hit.payload.document_id for hit in hits})
-                await index.vectors.delete_documents(index.collection, documents, organization_id)
-
     async def _note(self, receipt_id: UUID, removed: Counter[str], left: Counter[str]) -> DeletionView:
         now = datetime.now(UTC)
         async with self._database.transaction() as session:
@@ -188,18 +179,11 @@ class OrganizationDeletion:
             before = Counter({key: int(str(value)) for key, value in receipt.removed.items()})
             receipt.removed = dict(before + removed)
             receipt.left = dict(left)
+            receipt.next_try_at = now + AGAIN_AFTER if left else None
             if not left:
                 receipt.completed_at = now
                 receipt.backups_until = (now + timedelta(days=self._backup_days)).date()
-            return DeletionView(
-                id=receipt.id,
-                subject=receipt.subject,
-                subject_id=receipt.subject_id,
-                removed=dict(before + removed),
-                left=dict(left),
-                completed_at=receipt.completed_at,
-                backups_until=receipt.backups_until,
-            )
+            return view_of(receipt)
 
 
 def _tables() -> list[Table]:

@@ -8,27 +8,29 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-import structlog
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row
 
 from core.errors import ValidationError
-from core.identity import Principal, Role, Scope
+from core.identity import Principal, Role
 from core.types import Box, Chunk, DataClass
-from db.models import Document, DocumentChunk, DocumentVersion, Task
+from db.models import Document, DocumentVersion, Task
 from db.repositories.documents import DocumentRepository
-from db.repositories.lexical import LexicalRepository
 from db.unit_of_work import Database
 from services import cursors, word_places
-from services.audit import ClientInfo, record
+from services.audit import ClientInfo
 from services.blobs import BlobStore
-from services.chunk_rows import count_out
-from services.indexes import Indexes
 from services.near_duplicates import similar_to
 from services.receipts import receipt_of, warnings_of
-from services.vector_writing import remove_documents
-from services.views import CollectionView, DocumentPage, DocumentStatus, DocumentView, PagePicture, PassageView
-
-log = structlog.get_logger(__name__)
+from services.removal import RemovalService
+from services.views import (
+    CollectionView,
+    DeletionView,
+    DocumentPage,
+    DocumentStatus,
+    DocumentView,
+    PagePicture,
+    PassageView,
+)
 
 DRAWN = ("application/pdf", "image/")
 """Types that have pages to draw."""
@@ -52,13 +54,13 @@ class DocumentService:
         self,
         database: Database,
         blobs: BlobStore,
-        indexes: Indexes,
+        removal: RemovalService,
         *,
         renderer: PageRenderer,
     ) -> None:
         self._database = database
         self._blobs = blobs
-        self._indexes = indexes
+        self._removal = removal
         self._renderer = renderer
 
     async def list_collections(self, principal: Principal) -> tuple[CollectionView, ...]:
@@ -73,6 +75,7 @@ class DocumentService:
                     is_open=row[0].is_open,
                     document_count=row[1],
                     data_class=DataClass(row[0].data_class),
+                    retention_days=row[0].retention_days,
                 )
                 for row in rows
             )
@@ -122,52 +125,13 @@ class DocumentService:
             similar = await similar_to(session, documents.readable(principal), version)
             return view.model_copy(update={"similar": similar})
 
-    async def delete(self, principal: Principal, document_id: UUID, *, client: ClientInfo) -> None:
-        """Remove a document: it stops answering at once, then text, vectors and files go.
+    async def delete(self, principal: Principal, document_id: UUID, *, client: ClientInfo) -> DeletionView:
+        """Remove a document: it stops answering at once, then text, vectors and files go; the receipt says so.
 
         Raises:
             NotFoundError: Absent or not readable.
         """
-        principal.require(Role.EDITOR, Scope.WRITE)
-        async with self._database.transaction(principal.organization_id) as session:
-            documents = DocumentRepository(session)
-            await documents.get(document_id, principal=principal)
-            document = await session.get_one(Document, document_id, with_for_update=True)
-            if document.active_version_id is not None:
-                await count_out(
-                    session, LexicalRepository(session), principal.organization_id, document.active_version_id
-                )
-            paths = set(
-                await session.scalars(
-                    select(DocumentVersion.file_path).where(DocumentVersion.document_id == document_id)
-                )
-            )
-            document.is_deleted, document.active_version_id = True, None
-            document.filename, document.meta = f"deleted-{document_id}", {}
-            await session.execute(
-                update(Task)
-                .where(Task.document_id == document_id, Task.status.in_(("queued", "running")))
-                .values(status="failed", stage="failed", failure_code="deleted", completed_at=func.now())
-            )
-            await session.execute(delete(DocumentChunk).where(DocumentChunk.document_id == document_id))
-            await session.execute(delete(DocumentVersion).where(DocumentVersion.document_id == document_id))
-            record(
-                session,
-                organization_id=principal.organization_id,
-                user_id=principal.user_id,
-                action="deleted",
-                resource_type="document",
-                resource_id=document_id,
-                client=client,
-            )
-        await self._delete_traces(principal.organization_id, document_id, paths)
-
-    async def _delete_traces(self, organization_id: UUID, document_id: UUID, paths: set[str]) -> None:
-        await remove_documents(self._indexes.known, [document_id], organization_id)
-        async with self._database.transaction(organization_id) as session:
-            unused = [path for path in paths if not await DocumentRepository(session).is_blob_used(path)]
-        for path in unused:
-            await self._blobs.delete(path)
+        return await self._removal.delete_document(principal, document_id, client=client)
 
     # -- what a citation opens
 
@@ -268,7 +232,7 @@ def _span(chunk: Chunk, start: int | None, end: int | None, length: int) -> tupl
 
 
 def _view(
-    row: Row[Document, DocumentVersion | None, str, str], task: tuple[Task, DocumentVersion] | None
+    row: Row[Document, DocumentVersion | None, str, str | None], task: tuple[Task, DocumentVersion] | None
 ) -> DocumentView:
     document, version, collection, email = row
     newest = task[1] if task else None
@@ -291,7 +255,7 @@ def _view(
         chunks=version.chunk_count if version else None,
         collection_id=document.collection_id,
         collection_name=collection,
-        uploaded_by=email,
+        uploaded_by=email or "",
         created_at=document.created_at,
         indexed_at=document.indexed_at,
         latest_task=receipt_of(*task) if task else None,

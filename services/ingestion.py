@@ -177,6 +177,9 @@ class IngestionService:
             organization = await session.get(Organization, principal.organization_id, with_for_update=True)
             if organization is None or organization.is_deleted:
                 raise NotFoundError("The organisation was deleted.", next_step="Ask the operator.")
+            if not self._blobs.has(upload.blob.path):
+                # The same content was deleted between storing it and here; whoever deletes files holds this row too.
+                raise ConflictError("The same file was deleted just now.", next_step="Upload it again.")
             document, collection = await _target(session, documents, principal, collection_id, upload)
             if document is None:
                 if await documents.count(principal) >= organization.max_documents:
@@ -226,9 +229,9 @@ class IngestionService:
 
     async def _forget_if_unused(self, organization_id: UUID, blob: StoredBlob) -> None:
         async with self._database.transaction(organization_id) as session:
-            used = await DocumentRepository(session).is_blob_used(blob.path)
-        if not used:
-            await self._blobs.delete(blob.path)
+            await session.get(Organization, organization_id, with_for_update=True)
+            if not await DocumentRepository(session).is_blob_used(blob.path):
+                await self._blobs.delete(blob.path)
 
 
 def clean_filename(filename: str) -> str:

@@ -7,6 +7,7 @@ services import no job, and travel as JSON, never as pickle.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from uuid import UUID
 
 import redis
@@ -69,9 +70,24 @@ class JobQueue:
             await asyncio.to_thread(job.delete)
         return len(jobs)
 
+    async def count_tasks(self, task_ids: Collection[UUID]) -> int:
+        """How many rings are for one of these tasks."""
+        return len(await self._for(task_ids))
+
+    async def forget_tasks(self, task_ids: Collection[UUID]) -> None:
+        """Take the rings for these tasks back."""
+        for job in await self._for(task_ids):
+            await asyncio.to_thread(job.delete)
+
     async def _of(self, organization_id: UUID) -> list[Job]:
+        return [job for job in await self._jobs() if job.args and job.args[0] == str(organization_id)]
+
+    async def _for(self, task_ids: Collection[UUID]) -> list[Job]:
+        wanted = {str(task_id) for task_id in task_ids}
+        return [job for job in await self._jobs() if len(job.args) > 1 and job.args[1] in wanted] if wanted else []
+
+    async def _jobs(self) -> list[Job]:
         try:
-            jobs = await asyncio.to_thread(lambda: self._queue.jobs)
+            return await asyncio.to_thread(lambda: self._queue.jobs)
         except redis.RedisError as error:
             raise ProviderUnavailableError("The queue does not answer.", next_step="Check Redis.") from error
-        return [job for job in jobs if job.args and job.args[0] == str(organization_id)]

@@ -59,6 +59,10 @@ class Statistics:
         """Of the chunks of a version."""
         return cls(chunks_per_term(counted), len(counted), sum(chunk.length for chunk in counted))
 
+    def plus(self, other: Statistics) -> Statistics:
+        """Both together."""
+        return Statistics(self.term_chunks + other.term_chunks, self.chunks + other.chunks, self.terms + other.terms)
+
     def minus(self, other: Statistics) -> Statistics:
         """What is left to add once the other is taken away; terms that stay as they are are not named."""
         changed = Counter(self.term_chunks)

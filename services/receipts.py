@@ -11,6 +11,12 @@ from services.views import IngestionStage, Receipt, SimilarView, TaskStatus
 
 WARNINGS = "warnings"
 """Where a version keeps them, among what else is known about it."""
+FILE_STATE, FILE_DAMAGED, FILE_MISSING = "file", "damaged", "missing"
+"""Where it keeps that its file is not what was handed in, as upkeep finds out."""
+_SAID_OF_FILE = {
+    FILE_DAMAGED: "The stored file is damaged; what was read of it still answers. Upload it again.",
+    FILE_MISSING: "The stored file is missing; what was read of it still answers. Upload it again.",
+}
 
 
 ESTIMATED_FROM = 10
@@ -74,4 +80,6 @@ def _stages(task: Task) -> dict[str, float]:
 def warnings_of(version: DocumentVersion) -> tuple[str, ...]:
     """What could not be read of a version that was read."""
     found = version.meta.get(WARNINGS)
-    return tuple(str(warning) for warning in found) if isinstance(found, list) else ()
+    warnings = tuple(str(warning) for warning in found) if isinstance(found, list) else ()
+    state = _SAID_OF_FILE.get(str(version.meta.get(FILE_STATE)))
+    return (*warnings, state) if state else warnings

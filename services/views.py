@@ -46,6 +46,8 @@ class CollectionView(View):
     """Readable by everybody in the organisation; otherwise only by those it is granted to."""
     document_count: int
     data_class: DataClass = DataClass.INTERNAL
+    retention_days: int | None = None
+    """Documents are deleted so many days after their answering version began to answer; None keeps them."""
 
 
 class DocumentStatus(StrEnum):
@@ -96,15 +98,51 @@ class SimilarView(View):
 
 
 class DeletionView(View):
-    """That something is gone, from where, and until when backups may hold it."""
+    """That something is gone, from where, and until when backups may hold it.
+
+    Attributes:
+        subject: document, version, collection, user or organization.
+        left: What a scan over all stores still found; until nothing is and ``completed_at`` is set, it is gone on with.
+    """
 
     id: UUID
     subject: str
     subject_id: UUID
+    requested_by: str
     removed: dict[str, int]
     left: dict[str, int]
+    created_at: datetime
     completed_at: datetime | None
     backups_until: date | None
+
+
+class MaintenanceView(View):
+    """A round of upkeep over the whole installation.
+
+    Attributes:
+        started_at: None while a worker is waited for; ``ended_at`` is None until it is through.
+        found: What was wrong.
+        repaired: What is right now; the rest is named in ``details`` and in the guide.
+        error: Why it was broken off; None if it was not.
+    """
+
+    id: UUID
+    kind: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    found: int
+    repaired: int
+    details: dict[str, int]
+    error: str | None
+
+
+class OrganizationView(View):
+    """An organisation as the operator sees it."""
+
+    id: UUID
+    name: str
+    is_being_deleted: bool
 
 
 class CoverageView(View):
@@ -180,6 +218,7 @@ class DocumentView(View):
     collection_id: UUID
     collection_name: str
     uploaded_by: str
+    """E-mail address; empty when that account was deleted and the document stayed."""
     created_at: datetime
     indexed_at: datetime | None
     latest_task: Receipt | None = None

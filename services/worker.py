@@ -31,16 +31,19 @@ from services.alarms import HealthAlarms
 from services.bootstrap import Services
 from services.leases import LeaseKeeper
 from services.live import Live, open_live
+from services.maintenance.jobs import rounds_of, unfinished_of
+from services.maintenance.rounds import Rounds
 from services.moving import Mover
 from services.next_task import Dispatcher
 from services.notifications import Notifications
 from services.pipeline import Ended, IngestionPipeline, rules_for
 from services.superseded import Superseded
 from services.sweep import Sweep
+from services.unfinished import Unfinished
 
 log = structlog.get_logger(__name__)
 
-BEAT_S, HOUR_S = 5.0, 3600.0
+BEAT_S, LOOK_S = 5.0, 10.0
 PARALLEL_DOCUMENTS = 4
 """Documents in hand at once: while one is parsed or written, others are embedded."""
 
@@ -76,7 +79,8 @@ class Worker:
         sweep: Sweep,
         mover: Mover,
         superseded: Superseded,
-        tidy: Callable[[], Awaitable[object]],
+        unfinished: Unfinished,
+        rounds: Rounds,
         *,
         sweep_interval_s: float,
     ) -> None:
@@ -84,14 +88,22 @@ class Worker:
         self._sweep = sweep
         self._mover = mover
         self._superseded = superseded
-        self._tidy = tidy
+        self._unfinished, self._rounds = unfinished, rounds
         self._interval = sweep_interval_s
         self._dispatcher = Dispatcher(database, lambda: self._pipeline, places=PARALLEL_DOCUMENTS)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
 
-    def use(self, pipeline: IngestionPipeline, mover: Mover, superseded: Superseded) -> None:
+    def use(
+        self,
+        pipeline: IngestionPipeline,
+        mover: Mover,
+        superseded: Superseded,
+        unfinished: Unfinished,
+        rounds: Rounds,
+    ) -> None:
         """Begin tasks with another pipeline from now on; those in hand keep theirs."""
         self._pipeline, self._mover, self._superseded = pipeline, mover, superseded
+        self._unfinished, self._rounds = unfinished, rounds
 
     @property
     def in_hand(self) -> frozenset[asyncio.Task[None]]:
@@ -113,7 +125,8 @@ class Worker:
             every(lambda: self._interval, self._sweep.run),
             every(lambda: self._interval, lambda: self._mover.run()),
             every(lambda: self._interval, lambda: self._superseded.run()),
-            every(lambda: HOUR_S, self._tidy),
+            every(lambda: self._interval, lambda: self._unfinished.run()),
+            every(lambda: LOOK_S, lambda: self._rounds.run()),
         )
 
     async def accept(self, organization_id: UUID, task_id: UUID) -> None:
@@ -133,7 +146,7 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
         services = live()
         settings = services.settings
         pool = _parser_pool(settings)
-        maintenance = MaintenanceDatabase(create_engine(maintenance_address(settings), pool_size=2))
+        maintenance = MaintenanceDatabase(create_engine(maintenance_address(settings), pool_size=3))
         try:
             notices = Notifications(services.database, lambda: live().settings, lambda: live().plugins)
             pipeline = _pipeline(services, _parse_with(settings, pool), notices.document_ended)
@@ -144,7 +157,8 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                 sweep,
                 _mover(services, maintenance),
                 Superseded(maintenance, services.indexes),
-                services.blobs.remove_unfinished,
+                unfinished_of(services, maintenance, live.redis),
+                rounds_of(services, maintenance, live.redis),
                 sweep_interval_s=min(settings.queue.sweep_interval_s, 5),
             )
             live.follow(
@@ -152,6 +166,8 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                     _pipeline(new, _parse_with(new.settings, pool), notices.document_ended),
                     _mover(new, maintenance),
                     Superseded(maintenance, new.indexes),
+                    unfinished_of(new, maintenance, live.redis),
+                    rounds_of(new, maintenance, live.redis),
                 ),
                 lambda: worker.in_hand | notices.in_hand,
             )

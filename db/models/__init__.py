@@ -24,6 +24,7 @@ from db.models.documents import (
     VersionPeriod,
 )
 from db.models.indexes import IndexedVersion, KeptVectors, SearchIndex
+from db.models.maintenance import MaintenanceReport
 from db.models.operations import OutboxEntry, SemanticCacheEntry, SettingsVersion, Task, WorkerBeat
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "GroupMember",
     "IndexedVersion",
     "KeptVectors",
+    "MaintenanceReport",
     "Message",
     "Organization",
     "OutboxEntry",

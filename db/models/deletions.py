@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.types import JsonValue
@@ -17,16 +17,23 @@ class DeletionReceipt(Tenant, Base):
     """Says that something is gone from every store; holds ids and counts, never names, and survives what it speaks of.
 
     ``removed`` counts what went by store and table; ``left`` what a scan found afterwards, nothing if all is well.
+    Until ``completed_at`` somebody still has to finish it: whoever takes it up moves ``next_try_at`` on.
     """
 
     __tablename__ = "deletion_receipts"
-    __table_args__ = (CheckConstraint("subject in ('organization')", name="subject"),)
+    __table_args__ = (
+        CheckConstraint("subject in ('organization', 'collection', 'document', 'version', 'user')", name="subject"),
+        Index("ix_deletion_receipts_pending", "next_try_at", postgresql_where=text("completed_at IS NULL")),
+    )
 
     subject: Mapped[str]
     subject_id: Mapped[UUID] = mapped_column(index=True)
     requested_by: Mapped[str]
     removed: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
     left: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
+    traces: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
+    """Ids and digests of everything that goes with it, see ``services.traces``; empty for an organisation."""
+    next_try_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     backups_until: Mapped[date | None]
     """From this day on no backup holds it any more, if backups are kept as ``storage.backup_days`` says."""

@@ -22,6 +22,7 @@ class Collection(Tenant, Base):
     __tablename__ = "collections"
     __table_args__ = (
         CheckConstraint("data_class in ('internal', 'confidential')", name="data_class"),
+        CheckConstraint("retention_days > 0", name="retention_days"),
         Index(
             "uq_collections_organization_id_name",
             "organization_id",
@@ -34,6 +35,8 @@ class Collection(Tenant, Base):
     name: Mapped[str]
     is_open: Mapped[bool] = mapped_column(server_default=text("true"))
     data_class: Mapped[str] = mapped_column(server_default="internal")
+    retention_days: Mapped[int | None]
+    """Documents go so many days after their answering version began to answer; None keeps them."""
 
 
 class Grant(Tenant, Base):
@@ -68,7 +71,8 @@ class Document(Tenant, Base):
     )
 
     collection_id: Mapped[UUID] = mapped_column(ForeignKey("collections.id"), index=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    """Who uploaded it; None once they were deleted and it stayed."""
     filename: Mapped[str]
     file_path: Mapped[str]
     mime_type: Mapped[str]

@@ -142,7 +142,7 @@ class DocumentRepository:
         status: str | None,
         query: str,
         document_id: UUID | None = None,
-    ) -> tuple[Sequence[Row[Document, DocumentVersion | None, str, str]], int]:
+    ) -> tuple[Sequence[Row[Document, DocumentVersion | None, str, str | None]], int]:
         """Newest first: (document, active version, collection name, uploader) rows and how many there are in all."""
         base = self._readable(principal)
         if document_id is not None:
@@ -157,7 +157,7 @@ class DocumentRepository:
         statement = (
             base.with_only_columns(Document, DocumentVersion, Collection.name, User.email)
             .join(Collection, Collection.id == Document.collection_id)
-            .join(User, User.id == Document.user_id)
+            .outerjoin(User, User.id == Document.user_id)
             .outerjoin(DocumentVersion, DocumentVersion.id == Document.active_version_id)
             .order_by(Document.created_at.desc(), Document.id.desc())
             .limit(limit)

@@ -18,7 +18,8 @@ from services.addresses import maintenance_address, redis_url
 from services.bootstrap import open_services
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
-from services.deletion import OrganizationDeletion, Stores
+from services.deletion import OrganizationDeletion
+from services.traces import Stores
 from services.views import DeletionView
 
 app = typer.Typer(no_args_is_help=True, help="List organisations; delete one with everything it has.")

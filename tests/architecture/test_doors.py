@@ -14,11 +14,20 @@ MAINTENANCE = "db.maintenance"
 MAY_MAINTAIN = {
     "services/commands/organization.py",
     "services/deletion.py",
+    "services/commands/maintain.py",
+    "services/maintenance/expired.py",
+    "services/maintenance/files.py",
+    "services/maintenance/jobs.py",
+    "services/maintenance/retention.py",
+    "services/maintenance/rounds.py",
+    "services/maintenance/statistics.py",
+    "services/maintenance/vectors.py",
     "services/moving.py",
     "services/next_task.py",
     "services/operator.py",
     "services/superseded.py",
     "services/sweep.py",
+    "services/unfinished.py",
     "services/worker.py",
 }
 """The rooms that look across organisations, and the worker, which opens the role for the sweep and moves it carries."""

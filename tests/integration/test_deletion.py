@@ -20,7 +20,8 @@ from db.maintenance import MaintenanceDatabase
 from db.models import AuditLog, DeletionReceipt, Organization
 from services.addresses import maintenance_address
 from services.bootstrap import Services, open_services
-from services.deletion import OrganizationDeletion, Stores
+from services.deletion import OrganizationDeletion
+from services.traces import Stores
 from services.views import TaskStatus
 from services.worker import Worker, open_worker
 from tests.fixtures.application import Department, make_department

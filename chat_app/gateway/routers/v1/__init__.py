@@ -1,6 +1,18 @@
 """Which routes does version 1 of the API have?"""
 
-from chat_app.gateway.routers.v1 import auth, chat, documents, federation, policy, search, settings, users, versions
+from chat_app.gateway.routers.v1 import (
+    auth,
+    chat,
+    documents,
+    federation,
+    operation,
+    policy,
+    removal,
+    search,
+    settings,
+    users,
+    versions,
+)
 
 ROUTERS = (
     auth.router,
@@ -8,6 +20,8 @@ ROUTERS = (
     federation.router,
     documents.router,
     versions.router,
+    removal.router,
+    operation.router,
     policy.router,
     chat.router,
     search.router,

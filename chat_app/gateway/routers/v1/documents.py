@@ -10,7 +10,15 @@ from fastapi import APIRouter, Query, Response, UploadFile
 from fastapi.responses import FileResponse
 
 from chat_app.gateway.dependencies import App, Caller, Client, ClosedRoute
-from services.views import CollectionView, DocumentPage, DocumentStatus, DocumentView, PassageView, Receipt
+from services.views import (
+    CollectionView,
+    DeletionView,
+    DocumentPage,
+    DocumentStatus,
+    DocumentView,
+    PassageView,
+    Receipt,
+)
 
 router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["documents"])
 BLOCK = 1 << 18
@@ -62,10 +70,10 @@ async def document(document_id: UUID, services: App, principal: Caller) -> Docum
     return await services.documents.get(principal, document_id)
 
 
-@router.delete("/documents/{document_id}", status_code=204)
-async def delete_document(document_id: UUID, services: App, principal: Caller, client: Client) -> None:
-    """Remove a document with all that was made of it."""
-    await services.documents.delete(principal, document_id, client=client)
+@router.delete("/documents/{document_id}")
+async def delete_document(document_id: UUID, services: App, principal: Caller, client: Client) -> DeletionView:
+    """Remove a document with all that was made of it; the receipt says what went."""
+    return await services.documents.delete(principal, document_id, client=client)
 
 
 @router.post("/documents/{document_id}/reindex", status_code=202)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from chat_app.gateway.dependencies import App, Caller, Client, ClosedRoute
 from chat_app.gateway.routers.v1.auth import Body
+from core.errors import ValidationError
 from core.types import DataClass
 from services.data_policy import MAX_GLOB, MAX_GLOBS
 
@@ -23,9 +24,10 @@ class AllowedModels(Body):
 
 
 class CollectionChange(Body):
-    """What changes about a collection."""
+    """What changes about a collection; what is not named stays. ``retention_days`` null keeps documents for ever."""
 
-    data_class: DataClass
+    data_class: DataClass | None = None
+    retention_days: int | None = None
 
 
 @router.get("/organization/models")
@@ -41,8 +43,13 @@ async def allow_models(body: AllowedModels, services: App, principal: Caller, cl
 
 
 @router.patch("/collections/{collection_id}", status_code=204)
-async def classify(
+async def change_collection(
     collection_id: UUID, body: CollectionChange, services: App, principal: Caller, client: Client
 ) -> None:
-    """Say how far the text of a collection may travel; for administrators."""
-    await services.data_policy.classify(principal, collection_id, body.data_class, client=client)
+    """Say how far the text of a collection may travel, and how long its documents are kept; for administrators."""
+    if body.data_class is not None:
+        await services.data_policy.classify(principal, collection_id, body.data_class, client=client)
+    if "retention_days" in body.model_fields_set:
+        await services.removal.keep_for(principal, collection_id, body.retention_days, client=client)
+    elif body.data_class is None:
+        raise ValidationError("Nothing to change was named.", next_step="Send data_class or retention_days.")
