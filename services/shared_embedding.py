@@ -32,11 +32,10 @@ class SharedEmbedding:
         self._waiting: deque[_Request] = deque()
         self._running: set[asyncio.Task[None]] = set()
 
-    async def embed(self, texts: Sequence[str]) -> Vector:
-        """``(n, dim)`` vectors of the texts.
+    def order(self, texts: Sequence[str]) -> asyncio.Future[Vector]:
+        """``(n, dim)`` vectors of the texts, in the future; who wants them no more cancels it.
 
-        Raises:
-            KnowledgeFoundryError: The model does not answer, or not to these texts.
+        It fails with KnowledgeFoundryError when the model does not answer, or not to these texts.
         """
         result: asyncio.Future[Vector] = asyncio.get_running_loop().create_future()
         self._waiting.append((texts, result))
@@ -44,7 +43,7 @@ class SharedEmbedding:
             task = asyncio.create_task(self._run())
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        return await result
+        return result
 
     async def _run(self) -> None:
         while requests := self._next():

@@ -5,7 +5,9 @@ Batch by batch: embedded, stored, noted in the task's row. Whoever takes the tas
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -23,6 +25,8 @@ from services.vector_writing import probe, probe_positions, store_vectors
 from services.views import IngestionStage
 
 BATCH = 64
+ORDERED = 2
+"""Batches of one document that the model has in hand or waiting."""
 FIRST_PERCENT, LAST_PERCENT = 35, 90
 
 
@@ -65,16 +69,20 @@ class VersionVectors:
         written = {str(index.id) for index in self.indexes.written}
         if done is None or not written <= set(done.indexes):
             done = Checkpoint(key, 0, tuple(written))
-        while done.chunks < len(chunks.ids):
-            done = await self._batch(chunks, done)
+        ahead = _Ahead(self.embedding, chunks.texts, done.chunks)
+        try:
+            while done.chunks < len(chunks.ids):
+                done = await self._batch(chunks, done, ahead)
+        finally:
+            ahead.forget()
         return tuple(index for index in self.indexes.written if str(index.id) in done.indexes)
 
-    async def _batch(self, chunks: Indexed, done: Checkpoint) -> Checkpoint:
+    async def _batch(self, chunks: Indexed, done: Checkpoint, ahead: _Ahead) -> Checkpoint:
         part = slice(done.chunks, done.chunks + BATCH)
         percent = FIRST_PERCENT + (LAST_PERCENT - FIRST_PERCENT) * done.chunks // len(chunks.ids)
         await self.progress.enter(IngestionStage.EMBEDDING, percent)
         crash_point("embed.batch")
-        vectors = await self.embedding.embed(chunks.texts[part])
+        vectors = await ahead.next()
         await self.progress.enter(IngestionStage.INDEXING, percent)
         crash_point("vectors.batch")
         reached = await store_vectors(self.indexes, chunks.payload, chunks.ids[part], vectors, chunks.sparse[part])
@@ -105,7 +113,34 @@ class VersionVectors:
         positions = probe_positions(len(chunks.ids))
         missing = [position for position in positions if position not in self._kept]
         if missing:
-            vectors = await self.embedding.embed([chunks.texts[position] for position in missing])
+            vectors = await self.embedding.order([chunks.texts[position] for position in missing])
             self._kept.update(zip(missing, vectors, strict=True))
         wanted = np.stack([self._kept[position] for position in positions])
         await probe(self.indexes.primary, chunks.payload, [chunks.ids[position] for position in positions], wanted)
+
+
+class _Ahead:
+    """The batches of a text, embedded in order and one ahead: while one is stored, the model works at the next."""
+
+    def __init__(self, embedding: SharedEmbedding, texts: Sequence[str], first: int) -> None:
+        self._embedding = embedding
+        self._texts = texts
+        self._next = first
+        self._ordered: deque[asyncio.Future[Vector]] = deque()
+
+    async def next(self) -> Vector:
+        """Vectors of the next batch.
+
+        Raises:
+            KnowledgeFoundryError: The model does not answer.
+        """
+        while len(self._ordered) < ORDERED and self._next < len(self._texts):
+            self._ordered.append(self._embedding.order(self._texts[self._next : self._next + BATCH]))
+            self._next += BATCH
+        return await self._ordered.popleft()
+
+    def forget(self) -> None:
+        """Nobody waits for what was ordered and is not there yet."""
+        for result in self._ordered:
+            if not result.cancel() and not result.cancelled():
+                result.exception()  # looked at, so that nobody complains of it

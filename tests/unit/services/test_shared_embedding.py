@@ -46,7 +46,7 @@ async def test_what_waits_is_embedded_in_one_run_and_shared_out() -> None:
     model = Counting()
     model.gate.clear()
     shared = share(model)
-    asked = [asyncio.create_task(shared.embed(texts)) for texts in (["a"], ["bb"], ["ccc", "dddd"], ["eeeee"])]
+    asked = [asyncio.ensure_future(shared.order(texts)) for texts in (["a"], ["bb"], ["ccc", "dddd"], ["eeeee"])]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     model.gate.set()
@@ -58,7 +58,7 @@ async def test_a_text_no_model_reads_fails_its_document_alone() -> None:
     model = Counting()
     shared = share(model)
     results = await asyncio.gather(
-        shared.embed(["good"]), shared.embed(["poison"]), shared.embed(["better"]), return_exceptions=True
+        shared.order(["good"]), shared.order(["poison"]), shared.order(["better"]), return_exceptions=True
     )
     assert isinstance(results[0], np.ndarray)
     assert isinstance(results[1], ValidationError)
@@ -69,10 +69,10 @@ async def test_a_document_nobody_waits_for_any_more_is_not_embedded() -> None:
     model = Counting()
     model.gate.clear()
     shared = share(model)
-    first = [asyncio.create_task(shared.embed([f"busy {number}"])) for number in range(2)]
+    first = [asyncio.ensure_future(shared.order([f"busy {number}"])) for number in range(2)]
     await asyncio.sleep(0)
-    gone = asyncio.create_task(shared.embed(["gone"]))
-    last = asyncio.create_task(shared.embed(["last"]))
+    gone = asyncio.ensure_future(shared.order(["gone"]))
+    last = asyncio.ensure_future(shared.order(["last"]))
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.wait({gone})
@@ -85,7 +85,7 @@ async def test_a_document_nobody_waits_for_any_more_is_not_embedded() -> None:
 async def test_a_long_document_is_a_run_of_its_own() -> None:
     model = Counting()
     shared = share(model)
-    vectors = await shared.embed(["x"] * (AT_ONCE + 1))
+    vectors = await shared.order(["x"] * (AT_ONCE + 1))
     assert len(vectors) == AT_ONCE + 1
 
 
@@ -98,7 +98,7 @@ async def test_a_model_that_is_away_fails_whoever_asked() -> None:
 
     shared = share(Away())
     with pytest.raises(ProviderUnavailableError):
-        await shared.embed(["a"])
+        await shared.order(["a"])
 
 
 async def test_whatever_a_model_raises_the_next_run_still_comes() -> None:
@@ -117,10 +117,10 @@ async def test_whatever_a_model_raises_the_next_run_still_comes() -> None:
     shared = share(model)
     broken = []
     for _ in range(2):
-        broken.append(asyncio.create_task(shared.embed(["broken"])))
+        broken.append(asyncio.ensure_future(shared.order(["broken"])))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-    waiting = asyncio.create_task(shared.embed(["fine"]))
+    waiting = asyncio.ensure_future(shared.order(["fine"]))
     await asyncio.sleep(0)
     model.gate.set()
     async with asyncio.timeout(5):
