@@ -87,6 +87,9 @@ class IngestionSettings(Section):
     max_chunk_size: int = Field(2000, ge=16, description="No chunk is larger, tables included.")
     supported_types: tuple[str, ...] = Field(_SUPPORTED_TYPES, min_length=1, description="Types that may be uploaded.")
     max_file_size_mb: int = Field(50, ge=1, le=10_000, description="Largest file.")
+    partial_answers: bool = Field(
+        False, description="Let the first version of a long document answer page by page while it is read; it is said."
+    )
     parse_memory_mb: int = Field(2048, ge=256, description="Address space of the process that reads a file.")
     parse_cpu_s: int = Field(120, ge=1, description="Processor seconds it may use.")
     parse_wall_s: int = Field(180, ge=1, description="Seconds it may take.")

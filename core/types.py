@@ -147,6 +147,8 @@ class Chunk:
     """Whether its collection is: such text reaches only models marked local."""
     superseded: bool = False
     """Whether another version of its document answers now."""
+    pages_read: tuple[int, int] | None = None
+    """How many of how many pages answer so far; None for a document that was read to its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from core.identity import Principal
 from db.models import Document, Task
 from db.repositories.documents import DocumentRepository
 from services.audit import ClientInfo, record
+from services.partial import take_back
 from services.receipts import receipt_of
 from services.views import IngestionStage, Receipt
 
@@ -52,6 +53,7 @@ async def cancel_task(session: AsyncSession, principal: Principal, task_id: UUID
     if cancelled is None:
         raise ConflictError("It has ended already.", next_step="Look at its receipt.")
     document = await session.get_one(Document, cancelled, with_for_update=True)
+    await take_back(session, document, version)
     version.failure_code, version.error_message = "cancelled", CANCELLED
     if document.active_version_id is None:
         document.status, document.error_message = "failed", CANCELLED

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Uuid, all_, any_, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.types import ChunkDraft
@@ -30,6 +31,11 @@ def chunk_ids(version_id: UUID, drafts: Sequence[ChunkDraft]) -> list[UUID]:
     return ids
 
 
+def indexed_text(context: str, content: str) -> str:
+    """What is embedded and counted of a chunk: its text under its title and headings."""
+    return f"{context}\n{content}" if context else content
+
+
 async def statistics_of(session: AsyncSession, version_id: UUID | None) -> Statistics:
     """What a version adds to the statistics while it answers; nothing for none."""
     if version_id is None:
@@ -45,7 +51,7 @@ async def _counted_again(session: AsyncSession, version_id: UUID) -> Statistics:
             DocumentChunk.version_id == version_id, ~DocumentChunk.is_deleted
         )
     )
-    texts = [(f"{row.context}\n{row.content}" if row.context else row.content, row.language) for row in rows]
+    texts = [(indexed_text(row.context, row.content), row.language) for row in rows]
     return await asyncio.to_thread(lambda: Statistics.of([count_terms(*text) for text in texts]))
 
 
@@ -66,13 +72,30 @@ async def replace_chunks(
     Returns:
         Ids of the chunks that are no more.
     """
-    document_id, version_id = version
-    mine = DocumentChunk.version_id == version_id
-    await session.execute(delete(DocumentChunk).where(mine, DocumentChunk.id.in_(ids)))
     replaced = await session.scalars(
-        update(DocumentChunk).where(mine, ~DocumentChunk.is_deleted).values(is_deleted=True).returning(DocumentChunk.id)
+        update(DocumentChunk)
+        .where(DocumentChunk.version_id == version[1], ~DocumentChunk.is_deleted, DocumentChunk.id != all_(_array(ids)))
+        .values(is_deleted=True)
+        .returning(DocumentChunk.id)
     )
     stale = replaced.all()
+    await add_chunks(session, organization_id, version, drafts, ids, labels)
+    return sorted(stale)
+
+
+async def add_chunks(
+    session: AsyncSession,
+    organization_id: UUID,
+    version: tuple[UUID, UUID],
+    drafts: Sequence[ChunkDraft],
+    ids: Sequence[UUID],
+    labels: Mapping[int, str],
+) -> None:
+    """Write chunks of a version, in the place of those with the same ids; the others stay as they are."""
+    document_id, version_id = version
+    await session.execute(
+        delete(DocumentChunk).where(DocumentChunk.version_id == version_id, DocumentChunk.id == any_(_array(ids)))
+    )
     rows = [
         {
             "id": chunk_id,
@@ -96,4 +119,8 @@ async def replace_chunks(
     if rows:
         connection = await session.connection()
         await connection.execute(_INSERT, rows)
-    return sorted(stale)
+
+
+def _array(ids: Sequence[UUID]) -> ColumnElement[Sequence[UUID]]:
+    """One parameter, however many they are."""
+    return literal(list(ids), ARRAY(Uuid))

@@ -14,7 +14,7 @@ from core.errors import ValidationError
 from core.identity import Principal, Role
 from core.types import Box, Chunk, DataClass
 from db.models import Document, DocumentVersion, Task
-from db.repositories.documents import DocumentRepository
+from db.repositories.documents import PARTIAL, DocumentRepository
 from db.unit_of_work import Database
 from services import cursors, word_places
 from services.audit import ClientInfo
@@ -22,6 +22,7 @@ from services.blobs import BlobStore
 from services.near_duplicates import similar_to
 from services.receipts import receipt_of, warnings_of
 from services.removal import RemovalService
+from services.task_progress import PagesRead
 from services.views import (
     CollectionView,
     DeletionView,
@@ -236,11 +237,14 @@ def _view(
 ) -> DocumentView:
     document, version, collection, email = row
     newest = task[1] if task else None
+    read = PagesRead.kept(version.meta, PARTIAL) if version else None
     warning = " ".join(warnings_of(version)) or None if version is not None else None
     if newest is not None and version is not None and newest.id != version.id and newest.error_message:
         warning = (
             f"Version {newest.number} could not be read ({newest.error_message}); version {version.number} answers."
         )
+    if read is not None:
+        warning = f"It is still being read: {read.done} of {read.total} pages answer."
     return DocumentView(
         id=document.id,
         filename=document.filename,

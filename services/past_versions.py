@@ -22,7 +22,9 @@ from db.repositories.indexes import IndexRepository
 from db.repositories.kept_vectors import KeptVectorsRepository
 from db.repositories.versions import VersionRepository
 from db.unit_of_work import Database
+from services.chunk_rows import indexed_text
 from services.indexes import Indexes
+from services.kept_versions import kept_version, weights_of
 from services.lexical import LexicalIndex, count_terms
 from services.vector_writing import store_vectors
 
@@ -78,7 +80,7 @@ class PastVersions:
                 ).where(DocumentChunk.id.in_(cosines), ~DocumentChunk.is_deleted)
             )
             chunks = rows.all()
-        texts = [(_indexed(row.context, row.content), row.language) for row in chunks]
+        texts = [(indexed_text(row.context, row.content), row.language) for row in chunks]
         counted = await asyncio.to_thread(lambda: [count_terms(*text) for text in texts])
         weights = await self._lexical.weigh_chunks(organization_id, counted)
         wanted = dict(zip(words.indices, words.values, strict=True))
@@ -95,28 +97,15 @@ class PastVersions:
         Raises:
             KnowledgeFoundryError: The store does not take them.
         """
-        rows = await session.execute(
-            select(DocumentChunk.id, DocumentChunk.context, DocumentChunk.content, DocumentChunk.language).where(
-                DocumentChunk.version_id == version.id, ~DocumentChunk.is_deleted
-            )
-        )
-        chunks = rows.all()
-        kept = await KeptVectorsRepository(session).of([version.id], self._indexes.primary.model)
-        if not chunks or not {row.id for row in chunks} <= kept.keys():
+        kept = await kept_version(session, version.id, self._indexes.primary.model)
+        if kept is None:
             return False
-        texts = [(_indexed(row.context, row.content), row.language) for row in chunks]
-        counted = await asyncio.to_thread(lambda: [count_terms(*text) for text in texts])
         organization_id = document.organization_id
-        sparse = await self._lexical.weigh_chunks(organization_id, counted)
+        sparse = await weights_of(self._lexical, organization_id, kept)
         payload = VectorPayload(organization_id, document.collection_id, document.id, version.id)
-        ids = [row.id for row in chunks]
-        reached = await store_vectors(self._indexes, payload, ids, np.stack([kept[one] for one in ids]), sparse)
+        reached = await store_vectors(self._indexes, payload, kept.ids, kept.vectors, sparse)
         await IndexRepository(session).join(organization_id, version.id, {index.id for index in reached})
         return True
-
-
-def _indexed(context: str, content: str) -> str:
-    return f"{context}\n{content}" if context else content
 
 
 def _nearest(kept: Mapping[UUID, Vector], dense: Vector, depth: int) -> dict[UUID, float]:

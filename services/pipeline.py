@@ -28,12 +28,15 @@ from db.unit_of_work import Database
 from plugins.interfaces import EmbeddingProvider
 from services import near_duplicates
 from services.blobs import BlobStore
-from services.chunk_rows import chunk_ids
+from services.chunk_rows import chunk_ids, indexed_text
 from services.chunking import chunk_document
 from services.indexes import Indexes
+from services.kept_versions import Carrying
 from services.leases import Lease, LeaseKeeper, LeaseLostError
 from services.lexical import LexicalIndex, TermCounts, count_terms
+from services.partial import PartialAnswers, take_back
 from services.shared_embedding import SharedEmbedding
+from services.switching import TASK_MOVE
 from services.task_progress import TaskProgress
 from services.vector_writing import remove_vectors
 from services.version_switch import Reading, VersionSwitch
@@ -79,7 +82,12 @@ def rules_for(settings: Settings, embedding: EmbeddingProvider) -> ChunkingRules
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is being read; ``meta`` is what an attempt before this one noted."""
+    """What is being read.
+
+    Attributes:
+        meta: What an attempt before this one noted.
+        is_read: It answers as it is, and only has to get into other indexes.
+    """
 
     document_id: UUID
     collection_id: UUID
@@ -88,6 +96,7 @@ class _Work:
     mime_type: str
     file_path: str
     meta: Mapping[str, JsonValue]
+    is_read: bool
 
 
 class IngestionPipeline:
@@ -104,6 +113,7 @@ class IngestionPipeline:
         indexes: Indexes,
         lexical: LexicalIndex,
         rules: ChunkingRules,
+        answers_partially: bool = False,
         ended: Ended = lambda _organization, _task: None,
     ) -> None:
         self._database = database
@@ -115,6 +125,8 @@ class IngestionPipeline:
         self._indexes = indexes
         self._lexical = lexical
         self._rules = rules
+        self._answers_partially = answers_partially
+        self._carrying = Carrying(database, leases, indexes, lexical)
         self._switch = VersionSwitch(database, leases, indexes)
         self._ended = ended
 
@@ -163,6 +175,9 @@ class IngestionPipeline:
             )
         work = await self._begin(lease)
         progress = TaskProgress(self._leases, lease, work.meta)
+        payload = VectorPayload(lease.organization_id, work.collection_id, work.document_id, work.version_id)
+        if work.is_read and await self._carrying.carry(progress, payload):
+            return
         crash_point("parse.begin")
         parsed = await self._read(work)
         crash_point("parse.done")
@@ -170,14 +185,27 @@ class IngestionPipeline:
         # Off the loop: hundreds of pages take seconds, and the heartbeat must go on.
         drafts, counted = await asyncio.to_thread(self._cut, work, parsed)
         signature = await asyncio.to_thread(near_duplicates.signature, parsed)
-        chunks = Indexed(
-            VectorPayload(lease.organization_id, work.collection_id, work.document_id, work.version_id),
+        reading = Reading(
+            work.document_id,
+            work.version_id,
+            parsed,
+            drafts,
+            counted,
             chunk_ids(work.version_id, drafts),
-            [indexed_text(draft) for draft in drafts],
+            self._embedding.model_name,
+            str(self._rules),
+            signature,
+        )
+        chunks = Indexed(
+            payload,
+            reading.ids,
+            [indexed_text(draft.context, draft.content) for draft in drafts],
             await self._lexical.weigh_chunks(lease.organization_id, counted),
+            reading.pages_of,
         )
         vectors = VersionVectors(self._database, self._indexes, self._shared, self._embedding.model_name, progress)
-        reached = await vectors.store(chunks)
+        partial = PartialAnswers(self._database, self._leases, progress, reading)
+        reached = await vectors.store(chunks, partial.publish if self._answers_partially else None)
         await progress.enter(IngestionStage.VERIFYING, LAST_PERCENT)
         try:
             await vectors.probe(chunks)
@@ -185,17 +213,6 @@ class IngestionPipeline:
             # The store lost what an attempt before this one wrote.
             await progress.start_over()
             raise
-        reading = Reading(
-            work.document_id,
-            work.version_id,
-            parsed,
-            drafts,
-            counted,
-            chunks.ids,
-            self._embedding.model_name,
-            str(self._rules),
-            signature,
-        )
         stale = await self._switch.switch(progress, reading, reached)
         await remove_vectors(reached, stale, lease.organization_id)
         crash_point("cleanup.done")
@@ -206,7 +223,7 @@ class IngestionPipeline:
         async with self._database.transaction(lease.organization_id) as session:
             await self._leases.write(lease, session, stage=IngestionStage.PARSING.value, progress=5)
             statement = (
-                select(Document, DocumentVersion, Task.meta)
+                select(Document, DocumentVersion, Task)
                 .join(DocumentVersion, DocumentVersion.document_id == Document.id)
                 .join(Task, Task.version_id == DocumentVersion.id)
                 .where(Task.id == lease.task_id, ~Document.is_deleted)
@@ -216,7 +233,7 @@ class IngestionPipeline:
                 raise DocumentError(
                     "The document was deleted.", failure_code="deleted", next_step="Upload it again if you need it."
                 )
-            document, version, meta = row
+            document, version, task = row
             document.status = "indexing"
             return _Work(
                 document.id,
@@ -225,7 +242,10 @@ class IngestionPipeline:
                 version.filename,
                 version.mime_type,
                 version.file_path,
-                meta,
+                task.meta,
+                is_read=task.task_type == TASK_MOVE
+                and document.active_version_id == version.id
+                and version.chunking == str(self._rules),
             )
 
     async def _read(self, work: _Work) -> ParsedDocument:
@@ -256,7 +276,7 @@ class IngestionPipeline:
                 failure_code="no_text",
                 next_step="If it is a scan, run text recognition over it first.",
             )
-        return drafts, [count_terms(indexed_text(draft), draft.language) for draft in drafts]
+        return drafts, [count_terms(indexed_text(draft.context, draft.content), draft.language) for draft in drafts]
 
     # -- when it does not work
 
@@ -294,17 +314,13 @@ class IngestionPipeline:
             self._ended(lease.organization_id, lease.task_id)
 
 
-def indexed_text(draft: ChunkDraft) -> str:
-    """What is embedded and counted: the chunk under its title and headings."""
-    return f"{draft.context}\n{draft.content}" if draft.context else draft.content
-
-
 async def _mark_document(session: AsyncSession, task: Task, code: str, message: str) -> None:
     """A failed first version fails the document; a failed later one leaves it answering, with a warning."""
     version = await session.get(DocumentVersion, task.version_id)
     document = await session.get(Document, task.document_id, with_for_update=True)
     if version is None or document is None:
         return
+    await take_back(session, document, version)
     version.failure_code, version.error_message = code, message
     if document.active_version_id is None:
         document.status, document.error_message = "failed", message

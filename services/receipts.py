@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from db.models import DocumentVersion, Task
 from services.coverage import coverage_view
-from services.task_progress import STAGES
+from services.task_progress import PAGES, STAGES, PagesRead
 from services.views import IngestionStage, Receipt, SimilarView, TaskStatus
 
 WARNINGS = "warnings"
@@ -33,6 +33,7 @@ def receipt_of(
     similar: tuple[SimilarView, ...] = (),
 ) -> Receipt:
     """The receipt of a task and its version."""
+    read = PagesRead.kept(task.meta, PAGES) if task.status == TaskStatus.RUNNING else None
     return Receipt(
         task_id=task.id,
         document_id=version.document_id,
@@ -44,7 +45,8 @@ def receipt_of(
         stage=IngestionStage(task.stage),
         progress=task.progress,
         attempts=task.attempts,
-        pages=version.page_count,
+        pages=read.total if read else version.page_count,
+        pages_done=read.done if read else None,
         chunks=version.chunk_count,
         failure_code=task.failure_code,
         error_message=task.error_message,

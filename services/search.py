@@ -111,6 +111,7 @@ def _hit(candidate: Candidate) -> SearchHit:
         document_id=chunk.document_id,
         version_id=chunk.version_id,
         version_number=chunk.version_number,
+        pages_read=candidate.chunk.pages_read,
         superseded=chunk.superseded,
         filename=chunk.filename,
         page=chunk.page,

@@ -14,8 +14,8 @@ from services.views import IngestionStage
 
 TELL_S = 0.5
 """Between two notes of progress in a task's row, at least."""
-STAGES, CHECKPOINT = "stages", "checkpoint"
-"""Where a task keeps the seconds of each stage, and which vectors are stored already."""
+STAGES, CHECKPOINT, PAGES = "stages", "checkpoint", "pages"
+"""Where a task keeps the seconds of each stage, which vectors are stored already, and of how many pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,24 @@ class Checkpoint:
     key: str
     chunks: int
     indexes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PagesRead:
+    """So many of a document's pages are searchable."""
+
+    done: int
+    total: int
+
+    def packed(self) -> dict[str, JsonValue]:
+        """As JSON."""
+        return {"done": self.done, "total": self.total}
+
+    @classmethod
+    def kept(cls, meta: Mapping[str, JsonValue], key: str) -> PagesRead | None:
+        """What a row keeps; None when it keeps nothing."""
+        found = meta.get(key)
+        return cls(int(str(found["done"])), int(str(found["total"]))) if isinstance(found, dict) else None
 
 
 class TaskProgress:
@@ -53,8 +71,9 @@ class TaskProgress:
             await self._leases.write(self.lease, stage=stage.value, progress=percent, meta=self.meta)
             self._told = now
 
-    async def reached(self, session: AsyncSession, checkpoint: Checkpoint, percent: int) -> None:
+    async def reached(self, session: AsyncSession, checkpoint: Checkpoint, pages: PagesRead, percent: int) -> None:
         """Vectors are stored up to here; written in the caller's transaction."""
+        self._meta[PAGES] = pages.packed()
         self._meta[CHECKPOINT] = {
             "key": checkpoint.key,
             "chunks": checkpoint.chunks,
@@ -86,7 +105,7 @@ class TaskProgress:
     def finished(self) -> dict[str, JsonValue]:
         """What it keeps at the end: nothing is left to be taken up again."""
         self._note_time(time.monotonic())
-        return {key: value for key, value in self.meta.items() if key != CHECKPOINT}
+        return {key: value for key, value in self.meta.items() if key not in (CHECKPOINT, PAGES)}
 
     def _note_time(self, now: float) -> None:
         before = self._stages.get(self._stage.value)

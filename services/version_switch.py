@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.crash_points import crash_point
 from core.types import ChunkDraft, JsonValue, ParsedDocument, ParsedPage
 from db.models import Document, DocumentVersion
+from db.repositories.documents import PARTIAL
 from db.repositories.indexes import IndexRepository
 from db.repositories.lexical import LexicalRepository
 from db.repositories.versions import VersionRepository
@@ -29,7 +30,7 @@ from services.leases import Lease, LeaseKeeper
 from services.lexical import NOTHING, Statistics, TermCounts
 from services.receipts import WARNINGS
 from services.switching import hand_over, is_overtaken
-from services.task_progress import TaskProgress
+from services.task_progress import PagesRead, TaskProgress
 from services.views import IngestionStage
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,18 @@ class Reading:
     model: str
     rules: str
     signature: bytes | None
+
+    @property
+    def labels(self) -> dict[int, str]:
+        """Names of pages by their number."""
+        return {page.number: page.label for page in self.parsed.pages}
+
+    def pages_of(self, count: int) -> PagesRead:
+        """How many pages the first ``count`` chunks tell all of."""
+        pages = self.parsed.pages
+        if count >= len(self.drafts):
+            return PagesRead(len(pages), len(pages))
+        return PagesRead(sum(page.number < self.drafts[count].page for page in pages), len(pages))
 
 
 class VersionSwitch:
@@ -105,7 +118,7 @@ class VersionSwitch:
             (reading.document_id, reading.version_id),
             reading.drafts,
             reading.ids,
-            {page.number: page.label for page in reading.parsed.pages},
+            reading.labels,
         )
         counts = Statistics.of(reading.counted)
         version = await _note(session, reading, counts)
@@ -128,19 +141,24 @@ async def _note(session: AsyncSession, reading: Reading, counts: Statistics) -> 
     version.page_count = len(reading.parsed.pages)
     version.chunk_count = len(reading.drafts)
     version.paged = reading.parsed.paged
-    version.pages = [_kept(page) for page in reading.parsed.pages]
+    version.pages = stored_pages(reading.parsed)
     version.embedding_model = reading.model
     version.chunking = reading.rules
     version.signature, version.term_counts = reading.signature, counts.packed()
     version.failure_code = version.error_message = None
     version.meta = {
-        **version.meta,
+        **{key: value for key, value in version.meta.items() if key != PARTIAL},
         WARNINGS: list(reading.parsed.warnings),
         COVERAGE: coverage_of(reading.parsed),
     }
     bands = near_duplicates.bands(reading.signature) if reading.signature else []
     await VersionRepository(session).replace_bands(version, bands)
     return version
+
+
+def stored_pages(parsed: ParsedDocument) -> list[JsonValue]:
+    """What a version keeps of its pages, for citations to open."""
+    return [_kept(page) for page in parsed.pages]
 
 
 def _kept(page: ParsedPage) -> dict[str, JsonValue]:

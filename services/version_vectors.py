@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from db.repositories.kept_vectors import KeptVectorsRepository
 from db.unit_of_work import Database
 from services.indexes import Index, Indexes
 from services.shared_embedding import SharedEmbedding
-from services.task_progress import Checkpoint, TaskProgress
+from services.task_progress import Checkpoint, PagesRead, TaskProgress
 from services.vector_writing import probe, probe_positions, store_vectors
 from services.views import IngestionStage
 
@@ -29,15 +29,23 @@ ORDERED = 2
 """Batches of one document that the model has in hand or waiting."""
 FIRST_PERCENT, LAST_PERCENT = 35, 90
 
+Stored = Callable[[Sequence[Index], int], Awaitable[None]]
+"""Is told which indexes have the vectors of so many of the first chunks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """Chunks as they go into the indexes."""
+    """Chunks as they go into the indexes.
+
+    Attributes:
+        pages_of: How many pages the first so many chunks tell all of, and how many there are.
+    """
 
     payload: VectorPayload
     ids: Sequence[UUID]
     texts: Sequence[str]
     sparse: Sequence[SparseVector]
+    pages_of: Callable[[int], PagesRead]
 
     def key(self, model: str) -> str:
         """Digest of everything the vectors come from."""
@@ -58,8 +66,11 @@ class VersionVectors:
     progress: TaskProgress
     _kept: dict[int, Vector] = field(default_factory=dict)
 
-    async def store(self, chunks: Indexed) -> tuple[Index, ...]:
+    async def store(self, chunks: Indexed, stored: Stored | None = None) -> tuple[Index, ...]:
         """Write what is not written yet. Returns the indexes that have all of it.
+
+        Args:
+            stored: Is told after each batch but the last.
 
         Raises:
             KnowledgeFoundryError: The model or the primary store does not answer.
@@ -73,8 +84,13 @@ class VersionVectors:
         try:
             while done.chunks < len(chunks.ids):
                 done = await self._batch(chunks, done, ahead)
+                if stored is not None and done.chunks < len(chunks.ids):
+                    await stored(self._having(done), done.chunks)
         finally:
             ahead.forget()
+        return self._having(done)
+
+    def _having(self, done: Checkpoint) -> tuple[Index, ...]:
         return tuple(index for index in self.indexes.written if str(index.id) in done.indexes)
 
     async def _batch(self, chunks: Indexed, done: Checkpoint, ahead: _Ahead) -> Checkpoint:
@@ -95,7 +111,7 @@ class VersionVectors:
         organization = chunks.payload.organization_id
         async with self.database.transaction(organization) as session:
             percent = FIRST_PERCENT + (LAST_PERCENT - FIRST_PERCENT) * now.chunks // len(chunks.ids)
-            await self.progress.reached(session, now, percent)
+            await self.progress.reached(session, now, chunks.pages_of(now.chunks), percent)
             kept = KeptVectorsRepository(session)
             if not done.chunks:
                 await kept.forget(chunks.payload.version_id)

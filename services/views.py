@@ -165,6 +165,7 @@ class Receipt(View):
         warnings: What could not be read of a file that was read, such as a damaged page.
         unchanged: The content was there already; nothing had to be done.
         queue_position: How many documents of the organisation come before it and itself, while it waits.
+        pages_done: Of ``pages``, those that are searchable or will be with the switch, while it is read.
         seconds_left: An estimate from what it took so far, while it is read.
         stages: Seconds that each stage took.
         coverage: How much of the file was read, once it was.
@@ -183,6 +184,7 @@ class Receipt(View):
     progress: int
     attempts: int = 0
     pages: int | None = None
+    pages_done: int | None = None
     chunks: int | None = None
     failure_code: str | None = None
     error_message: str | None = None
@@ -380,6 +382,8 @@ class SearchHit(View):
     version_number: int
     superseded: bool
     """Another version of the document answers now."""
+    pages_read: tuple[int, int] | None = None
+    """How many of how many pages answer so far, while the document is read; None once it is whole."""
     filename: str
     page: int
     page_label: str

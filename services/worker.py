@@ -262,5 +262,6 @@ def _pipeline(
         indexes=services.indexes,
         lexical=services.lexical,
         rules=rules_for(services.settings, services.embedding),
+        answers_partially=services.settings.ingestion.partial_answers,
         ended=ended,
     )

@@ -63,9 +63,12 @@ def _receipts(api: ApiClient) -> None:
 def _stage(receipt: dict[str, Any]) -> str:
     if receipt["queue_position"]:
         return f"waiting, number {receipt['queue_position']}"
+    said = str(receipt["stage"])
+    if receipt["pages_done"] is not None:
+        said += f", {receipt['pages_done']} of {receipt['pages']} pages"
     if receipt["seconds_left"]:
-        return f"{receipt['stage']}, about {receipt['seconds_left']} s left"
-    return str(receipt["stage"])
+        said += f", about {receipt['seconds_left']} s left"
+    return said
 
 
 def _one(api: ApiClient, receipt: dict[str, Any]) -> None:

@@ -17,6 +17,8 @@ from core.types import Chunk, DataClass
 from db.models import Collection, Document, DocumentChunk, DocumentVersion, Task, User
 from db.repositories.versions import answers
 
+PARTIAL = "partial"
+"""Where a version keeps, among what else is known about it, how many of its pages answer while it is read."""
 CHUNK_COLUMNS = (
     DocumentChunk.id,
     DocumentChunk.document_id,
@@ -27,6 +29,7 @@ CHUNK_COLUMNS = (
     DocumentVersion.paged,
     Document.collection_id,
     Collection.data_class,
+    DocumentVersion.meta[PARTIAL].label(PARTIAL),
     DocumentChunk.content,
     DocumentChunk.page,
     DocumentChunk.page_label,
@@ -322,4 +325,9 @@ def _chunk(row: Row[*tuple[object, ...]]) -> Chunk:
         collection_id=values["collection_id"],
         confidential=values["data_class"] == DataClass.CONFIDENTIAL,
         superseded=values["active_version_id"] != values["version_id"],
+        pages_read=_pages_read(values[PARTIAL]),
     )
+
+
+def _pages_read(kept: object) -> tuple[int, int] | None:
+    return (int(str(kept["done"])), int(str(kept["total"]))) if isinstance(kept, dict) else None

@@ -30,35 +30,40 @@ def to_json(document: ParsedDocument) -> dict[str, Any]:
         "paged": document.paged,
         "metadata": dict(document.metadata),
         "warnings": [_storable(warning) for warning in document.warnings],
-        "pages": [
-            [
-                page.number,
-                _storable(page.text),
-                page.label,
-                [[block.kind.value, block.start, block.end, block.level] for block in page.blocks],
-                [[w.start, w.end, w.box.left, w.box.top, w.box.right, w.box.bottom] for w in page.words],
-            ]
-            for page in document.pages
-        ],
+        "pages": [page_to_json(page) for page in document.pages],
     }
+
+
+def page_to_json(page: ParsedPage) -> list[Any]:
+    """One page, as the document holds it."""
+    return [
+        page.number,
+        _storable(page.text),
+        page.label,
+        [[block.kind.value, block.start, block.end, block.level] for block in page.blocks],
+        [[w.start, w.end, w.box.left, w.box.top, w.box.right, w.box.bottom] for w in page.words],
+    ]
 
 
 def from_json(data: dict[str, Any]) -> ParsedDocument:
     """The document again."""
     return ParsedDocument(
-        pages=tuple(
-            ParsedPage(
-                number,
-                text,
-                tuple(Block(BlockKind(k), s, e, level) for k, s, e, level in blocks),
-                label,
-                tuple(Word(start, end, Box(*sides)) for start, end, *sides in words),
-            )
-            for number, text, label, blocks, words in data["pages"]
-        ),
+        pages=tuple(page_from_json(page) for page in data["pages"]),
         metadata=data["metadata"],
         paged=data["paged"],
         warnings=tuple(data["warnings"]),
+    )
+
+
+def page_from_json(data: list[Any]) -> ParsedPage:
+    """The page again."""
+    number, text, label, blocks, words = data
+    return ParsedPage(
+        number,
+        text,
+        tuple(Block(BlockKind(kind), start, end, level) for kind, start, end, level in blocks),
+        label,
+        tuple(Word(start, end, Box(*sides)) for start, end, *sides in words),
     )
 
 

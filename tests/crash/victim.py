@@ -47,6 +47,7 @@ def pipeline(services: Services) -> IngestionPipeline:
         indexes=services.indexes,
         lexical=services.lexical,
         rules=RULES,
+        answers_partially=True,
     )
 
 

@@ -152,6 +152,23 @@ async def test_another_store_gives_the_same_answers_while_documents_move_and_bac
     assert stack.services.indexes.primary.id != old.id, "what is retired stays so"
 
 
+async def test_a_move_to_another_store_needs_neither_the_files_nor_the_model(stack: Stack) -> None:
+    before = await stack.answers()
+    async with stack.services.database.transaction(stack.principal.organization_id) as session:
+        for version in await session.scalars(select(DocumentVersion)):
+            stack.services.blobs.resolve(version.file_path).unlink()
+    async with QdrantServer().running() as server:
+        host, port = server.address.removeprefix("http://").split(":")
+        there = {"provider": "qdrant", "host": host, "port": int(port), "prefer_grpc": False}
+        await stack.change(is_store("qdrant"), vector_db=there)
+        assert await stack.work_off() == 3
+        former, primary = stack.services.indexes.former[0], stack.services.indexes.primary
+        assert await stack.count(primary) == await stack.count(former) > 0
+        views = {view.role: view for view in await stack.services.index_progress.list(stack.principal)}
+        assert views[IndexRole.PRIMARY].documents == 3
+        assert await stack.answers() == before
+
+
 async def test_a_store_that_compares_no_words_is_helped_by_postgresql(stack: Stack, chroma_address: str) -> None:
     entry = {"name": "chroma", "plugin": "plugins.vector_db.chroma.provider:ChromaProvider",
              "config": {"url": chroma_address, "collection_prefix": "moving-"}}  # fmt: skip

@@ -16,7 +16,9 @@ from plugins.interfaces import PluginContext
 from plugins.parser.blocks import carve
 from plugins.parser.pdf.furniture import EdgeLine, furniture, is_at_edge
 from plugins.parser.pdf.hidden import hidden_spans
+from plugins.parser.pdf.side_by_side import processes, read_side_by_side
 from plugins.parser.pdf.text_map import PageText, read
+from plugins.parser.transfer import page_from_json, page_to_json
 
 HEADING_RATIO = 1.12
 HEADING_CHARACTERS = 120
@@ -85,9 +87,10 @@ def read_pdf(file_path: Path, max_pages: int) -> ParsedDocument:
                 failure_code="too_many_pages",
                 next_step="Split it into smaller files.",
             )
-        pages, damaged, unseen = _pages(document)
+        count = len(document)
     finally:
         document.close()
+    pages, damaged, unseen = _pages(file_path, count)
     if damaged and len(damaged) == len(pages):
         raise _corrupt()
     warnings = [*([_left_out(damaged)] if damaged else []), *([_unseen(unseen)] if unseen else [])]
@@ -112,21 +115,30 @@ def _corrupt() -> DocumentError:
     )
 
 
-def _pages(document: Any) -> tuple[tuple[ParsedPage, ...], list[int], list[int]]:
+def _pages(file_path: Path, count: int) -> tuple[tuple[ParsedPage, ...], list[int], list[int]]:
     """All pages, the numbers of the damaged ones, which stay as empty pages so that the others keep theirs, and the
     numbers of those with words that nobody sees."""
-    import pypdfium2
-
-    read_pages, damaged = [], []
-    for number in range(1, len(document) + 1):
-        try:
-            read_pages.append(_page(document, number))
-        except pypdfium2.PdfiumError:
-            read_pages.append(_Page(ParsedPage(number, "", ()), (), ()))
-            damaged.append(number)
+    told = read_side_by_side(count, lambda numbers: [page.packed() for page in _read(file_path, numbers)], processes())
+    read_pages = [_Page.unpacked(page) for page in told]
+    damaged = [page.parsed.number for page in read_pages if page.damaged]
     repeated = furniture({page.parsed.number: page.edges for page in read_pages})
     pages = tuple(_marked(page, repeated.get(page.parsed.number, [])) for page in read_pages)
     return pages, damaged, [page.parsed.number for page in read_pages if page.hidden]
+
+
+def _read(file_path: Path, numbers: range) -> list[_Page]:
+    import pypdfium2
+
+    document, pages = pypdfium2.PdfDocument(file_path), []
+    try:
+        for number in numbers:
+            try:
+                pages.append(_page(document, number))
+            except pypdfium2.PdfiumError:
+                pages.append(_Page(ParsedPage(number, "", ()), (), (), damaged=True))
+    finally:
+        document.close()
+    return pages
 
 
 def _marked(page: _Page, repeated: Sequence[tuple[int, int]]) -> ParsedPage:
@@ -162,6 +174,19 @@ class _Page:
     parsed: ParsedPage
     edges: tuple[EdgeLine, ...]
     hidden: tuple[tuple[int, int], ...]
+    damaged: bool = False
+
+    def packed(self) -> list[Any]:
+        """As plain data."""
+        edges = [[line.start, line.end, line.text, line.height] for line in self.edges]
+        return [page_to_json(self.parsed), edges, self.hidden, self.damaged]
+
+    @classmethod
+    def unpacked(cls, data: list[Any]) -> _Page:
+        """The page again."""
+        page, edges, hidden, damaged = data
+        spans = tuple((start, end) for start, end in hidden)
+        return cls(page_from_json(page), tuple(EdgeLine(*line) for line in edges), spans, damaged)
 
 
 def _page(document: Any, number: int) -> _Page:

@@ -9,6 +9,10 @@ const WORDS = {
   indexing: "indexing", verifying: "checking that it can be found",
 };
 
+function lasting(seconds) {
+  return seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
+
 function said(receipt) {
   if (receipt.status === "failed") return [receipt.error_message, receipt.next_step].filter(Boolean).join(" ");
   if (receipt.unchanged) return "was here already, unchanged";
@@ -19,7 +23,9 @@ function said(receipt) {
     return `ready${version}${pages ? ` · ${pages}` : ""}${left}`;
   }
   const waiting = receipt.stage === "received" && receipt.queue_position > 1 ? ` (${receipt.queue_position - 1} before it)` : "";
-  return `${WORDS[receipt.stage] || receipt.stage}${waiting}`;
+  const pages = receipt.pages_done != null ? ` · ${receipt.pages_done} of ${receipt.pages} pages` : "";
+  const left = receipt.seconds_left ? ` · about ${lasting(receipt.seconds_left)} left` : "";
+  return `${WORDS[receipt.stage] || receipt.stage}${waiting}${pages}${left}`;
 }
 
 function Row({ name, state, text, progress }) {
