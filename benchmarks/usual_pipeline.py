@@ -1,7 +1,7 @@
 """How do others read documents? LangChain over unstructured and sentence-transformers on torch, into pgvector.
 
-Run by ``benchmarks.ingestion`` in a process of its own. Each line on standard input names files; one JSON line, on the
-descriptor it was given, answers with the seconds they took. Everything is imported and loaded before the first line.
+Run by ``benchmarks.ingestion`` in a process of its own. Each line on standard input names files, read one after the
+other; one JSON line, on the descriptor it was given, answers with the seconds each took. All is loaded before that.
 """
 
 from __future__ import annotations
@@ -90,13 +90,18 @@ async def serve(usual: Usual) -> None:
         usual._embed(["warm"] * BATCH, BATCH, EmbeddingKind.PASSAGE)
         _say({"ready": True})
         while line := await asyncio.to_thread(sys.stdin.readline):
-            started, chunks, unread = time.perf_counter(), 0, []
+            seconds, unread = {}, {}
             for name in json.loads(line):
+                started = time.perf_counter()
                 try:
-                    chunks += await usual.read(store, Path(name), uuid4())
+                    chunks = await usual.read(store, Path(name), uuid4())
                 except Exception as error:  # whatever its libraries raise, the file was not read
-                    unread.append(f"{Path(name).name}: {type(error).__name__}")
-            _say({"seconds": time.perf_counter() - started, "chunks": chunks, "unread": unread})
+                    unread[name] = type(error).__name__
+                else:
+                    seconds[name] = time.perf_counter() - started
+                    if not chunks:
+                        unread[name] = "no text"
+            _say({"seconds": seconds, "unread": unread})
         await store.close()
 
 

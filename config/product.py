@@ -93,7 +93,9 @@ class IngestionSettings(Section):
     parse_memory_mb: int = Field(2048, ge=256, description="Address space of the process that reads a file.")
     parse_cpu_s: int = Field(120, ge=1, description="Processor seconds it may use.")
     parse_wall_s: int = Field(180, ge=1, description="Seconds it may take.")
-    parse_processes: int = Field(1, ge=1, le=64, description="Files read at the same time by a worker.")
+    parse_processes: int | None = Field(
+        None, ge=1, le=64, description="Files read at the same time by a worker; null chooses from its processors."
+    )
 
     @model_validator(mode="after")
     def _sizes_are_ordered(self) -> Self:

@@ -214,7 +214,12 @@ async def every(seconds: Callable[[], float], work: Callable[[], Awaitable[objec
 def _parser_pool(settings: Settings) -> ParserPool:
     ingestion = settings.ingestion
     limits = ParseLimits(ingestion.parse_memory_mb, ingestion.parse_cpu_s, ingestion.parse_wall_s)
-    return ParserPool(ingestion.parse_processes, limits)
+    return ParserPool(ingestion.parse_processes or _readers(len(os.sched_getaffinity(0))), limits)
+
+
+def _readers(processors: int) -> int:
+    """Files read side by side: one that is slow to read holds up no other, and half of the machine is for the model."""
+    return max(min(2, processors), processors // 2)
 
 
 def _parse_with(settings: Settings, pool: ParserPool) -> Callable[[Path, str], Awaitable[ParsedDocument]]:

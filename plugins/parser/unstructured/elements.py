@@ -12,6 +12,9 @@ from core.types import BlockKind
 from plugins.parser.unstructured.pieces import Piece, markdown_table, squeezed
 from plugins.parser.unstructured.unseen import without_unseen, word_without_unseen
 
+UNASKED = [""]
+"""No detection of languages: it costs more than all the rest of a short file, and chunks are told theirs later."""
+
 
 def word(file_path: Path) -> Iterator[Piece]:
     """A docx file."""
@@ -19,7 +22,8 @@ def word(file_path: Path) -> Iterator[Piece]:
     from unstructured.partition.docx import partition_docx
 
     shown, unseen = word_without_unseen(file_path)
-    for element in partition_docx(file=shown) if shown else partition_docx(filename=str(file_path)):
+    source: dict[str, Any] = {"file": shown} if shown else {"filename": str(file_path)}
+    for element in partition_docx(**source, languages=UNASKED):
         yield from _piece(element)
     yield from unseen
 
@@ -32,7 +36,7 @@ def web_page(html: str) -> Iterator[Piece]:
     if not html.strip():
         return
     shown, unseen = without_unseen(html)
-    for element in partition_html(text=shown or html, skip_headers_and_footers=True):
+    for element in partition_html(text=shown or html, skip_headers_and_footers=True, languages=UNASKED):
         yield from _piece(element)
     yield from unseen
 
@@ -47,7 +51,7 @@ def web_page_file(file_path: Path) -> Iterator[Piece]:
         yield from web_page(shown)
         yield from unseen
         return
-    for element in partition_html(filename=str(file_path), skip_headers_and_footers=True):
+    for element in partition_html(filename=str(file_path), skip_headers_and_footers=True, languages=UNASKED):
         yield from _piece(element)
 
 
@@ -57,7 +61,7 @@ def mail(file_path: Path) -> Iterator[Piece]:
     from unstructured.partition.email import partition_email
 
     yield from _mail_head(file_path)
-    for element in partition_email(filename=str(file_path), process_attachments=False):
+    for element in partition_email(filename=str(file_path), process_attachments=False, languages=UNASKED):
         yield from _piece(element)
 
 
@@ -113,14 +117,17 @@ def _go_offline() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("SCARF_NO_ANALYTICS", "1")
     os.environ.setdefault("UNSTRUCTURED_DISABLE_NOTICE", "1")
-    import spacy
     from unstructured.nlp import tokenize
 
-    @functools.cache
-    def rules(*_: Any, **__: Any) -> Any:
-        pipeline = spacy.blank("en")
-        pipeline.add_pipe("sentencizer")
-        return pipeline
-
     # The library's own hook would fetch a model from the network (see docs/decisions).
-    vars(tokenize)["_get_nlp"] = rules
+    vars(tokenize)["_get_nlp"] = _sentences_by_rules
+
+
+@functools.cache
+def _sentences_by_rules(*_: Any, **__: Any) -> Any:
+    """Built once: it takes longer than a short file."""
+    import spacy
+
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("sentencizer")
+    return pipeline

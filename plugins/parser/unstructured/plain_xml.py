@@ -6,11 +6,13 @@ Elements named like headings are headings, running text is text, and an element 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.types import BlockKind, ParsedDocument
+from plugins.parser.unstructured.elements import web_page
 from plugins.parser.unstructured.pieces import Piece, assemble, squeezed
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ HEADINGS = {"title", "heading", "head", "caption", "h1", "h2", "h3", "h4", "h5",
 RUNNING = {"p", "para", "paragraph", "simpara", "li", "listitem", "td", "text", "abstract", "description", "note"}
 """Names that tell a reader nothing about the words in them."""
 MAX_LEVEL = 6
+_MARKUP = re.compile(
+    r"<(?:br|hr)\s*/?>|</(?:p|div|li|ul|ol|table|h[1-6]|a|span|b|i|em|strong|blockquote|figure)\s*>", re.IGNORECASE
+)
+"""A web page that was put into an element as text, as feeds do."""
 
 
 def read(file_path: Path) -> ParsedDocument:
@@ -41,7 +47,7 @@ def _pieces(element: Element, level: int) -> Iterator[Piece]:
     for child in element:
         if not isinstance(child.tag, str):
             continue
-        if not len(child) and _name(child).lower() not in HEADINGS | RUNNING:
+        if not len(child) and _name(child).lower() not in HEADINGS | RUNNING and not _MARKUP.search(child.text or ""):
             lines += _line(child)
             continue
         if lines:
@@ -54,6 +60,9 @@ def _pieces(element: Element, level: int) -> Iterator[Piece]:
 
 def _own(element: Element, level: int) -> Iterator[Piece]:
     name = _name(element).lower()
+    if not len(element) and _MARKUP.search(element.text or ""):
+        yield from web_page(element.text or "")
+        return
     text = squeezed("".join(element.itertext()))
     if name in HEADINGS:
         if text:
