@@ -24,9 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from sqlalchemy import func, select
 
 from config.loader import load_settings
 from core.errors import KnowledgeFoundryError
+from core.identity import Principal
+from db.models import Task
 from services.addresses import application_address, owner_address
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
@@ -39,7 +42,7 @@ GROUPS = 4
 BLOCK = 1 << 20
 CLIENT = ClientInfo(user_agent="benchmark")
 READY_WITHIN_S = 180
-ASK_S, LOOK_S = 0.25, 1.0
+ASK_S, LOOK_S = 0.1, 1.0
 """Between two questions whether all is ready, and between two readings of memory."""
 
 
@@ -118,19 +121,23 @@ async def read_by_us(
                 unread.append(file.name)
             else:
                 waiting.add(receipt.task_id)
-        while waiting:
-            for task_id in list(waiting):
-                receipt = await services.ingestion.receipt(principal, task_id)
-                if receipt.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
-                    waiting.discard(task_id)
-                    if receipt.status is TaskStatus.COMPLETED:
-                        pages[receipt.filename] = receipt.pages or 1
-                    else:
-                        unread.append(receipt.filename)
+        while await _under_way(services, principal):
             memory.look()
-            if waiting:
-                await asyncio.sleep(ASK_S)
+            await asyncio.sleep(ASK_S)
+        for task_id in waiting:
+            receipt = await services.ingestion.receipt(principal, task_id)
+            if receipt.status is TaskStatus.COMPLETED:
+                pages[receipt.filename] = receipt.pages or 1
+            else:
+                unread.append(receipt.filename)
         return time.perf_counter() - started, pages, unread
+
+
+async def _under_way(services: Services, principal: Principal) -> int:
+    """Tasks that have not ended, by one question to the database: asking for every receipt costs what is measured."""
+    async with services.database.transaction(principal.organization_id) as session:
+        open_tasks = select(func.count(Task.id)).where(Task.status.in_((TaskStatus.QUEUED, TaskStatus.RUNNING)))
+        return await session.scalar(open_tasks) or 0
 
 
 async def _blocks(file: Path) -> AsyncIterator[bytes]:

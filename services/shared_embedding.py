@@ -16,7 +16,7 @@ from core.errors import KnowledgeFoundryError
 from core.types import Vector
 from plugins.interfaces import EmbeddingProvider
 
-AT_ONCE = 256
+AT_ONCE = 96
 """Texts in one run; more would let a short document wait for long ones."""
 RUNS = 2
 """At the same time: while one fills the cores, the next one's texts are cut into tokens."""
@@ -25,7 +25,7 @@ _Request = tuple[Sequence[str], "asyncio.Future[Vector]"]
 
 
 class SharedEmbedding:
-    """Embeds passages for whoever asks, in the order they asked."""
+    """Embeds passages for whoever asks; the oldest and the shortest are next."""
 
     def __init__(self, embedding: EmbeddingProvider) -> None:
         self._embedding = embedding
@@ -60,14 +60,20 @@ class SharedEmbedding:
                 _share_out(requests, vectors)
 
     def _next(self) -> list[_Request]:
-        """As many requests as fit into one run, and at least one; without those nobody waits for any more."""
-        taken: list[_Request] = []
-        room = AT_ONCE
-        while self._waiting and (not taken or len(self._waiting[0][0]) <= room):
-            request = self._waiting.popleft()
-            if not request[1].done():
-                taken.append(request)
-                room -= len(request[0])
+        """The oldest request, and the smallest of the others that fit into one run beside it.
+
+        So nobody waits for ever, and a few lines ride along with the next part of a long document. Those that nobody
+        waits for any more are left out.
+        """
+        waiting = [request for request in self._waiting if not request[1].done()]
+        taken, room = waiting[:1], AT_ONCE - sum(len(texts) for texts, _ in waiting[:1])
+        for request in sorted(waiting[1:], key=lambda request: len(request[0])):
+            room -= len(request[0])
+            if room < 0:
+                break
+            taken.append(request)
+        chosen = {id(request) for request in taken}
+        self._waiting = deque(request for request in waiting if id(request) not in chosen)
         return taken
 
     async def _one_by_one(self, requests: Sequence[_Request], error: KnowledgeFoundryError) -> None:
