@@ -33,7 +33,7 @@ from plugins.interfaces import (
 )
 from plugins.manager import PluginManager
 from plugins.manifest import Kind
-from plugins.parser import pages as drawn_pages
+from plugins.parser.drawing import PageDrawer
 from plugins.rate_limiter.memory import MemoryRateLimiter
 from services.accounts import AccountService
 from services.addresses import application_address, owner_address, redis_url
@@ -118,6 +118,7 @@ class Ground:
     context: PluginContext
     queue: JobQueue
     blobs: BlobStore
+    drawer: PageDrawer
     lexical: LexicalIndex
     chats: ChatService
     answering: AnsweringService
@@ -172,6 +173,8 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         chats = ChatService(database)
         answering = AnsweringService(build_graph(), chats, _nobody_answers)
         stack.push_async_callback(answering.close)
+        drawer = PageDrawer()
+        stack.push_async_callback(drawer.close)
         yield Ground(
             database=database,
             redis=redis,
@@ -180,6 +183,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
             blobs=BlobStore(
                 Path(settings.storage.data_dir) / "files", min_free_bytes=settings.storage.min_free_mb * MEGABYTE
             ),
+            drawer=drawer,
             lexical=LexicalIndex(database),
             chats=chats,
             answering=answering,
@@ -266,7 +270,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
             FederatedAccounts(database),
             base_url=settings.chat.url,
         ),
-        documents=DocumentService(database, ground.blobs, removal, renderer=drawn_pages),
+        documents=DocumentService(database, ground.blobs, removal, drawer=ground.drawer),
         removal=removal,
         operator=OperatorService(settings, database, stores),
         ingestion=ingestion,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import Row
 
 from core.errors import ValidationError
 from core.identity import Principal, Role
-from core.types import Box, Chunk, DataClass
+from core.types import Chunk, DataClass
 from db.models import Document, DocumentVersion, Task
 from db.repositories.documents import PARTIAL, DocumentRepository
 from db.unit_of_work import Database
+from plugins.parser.drawing import PageDrawer, Quote
 from services import cursors, word_places
 from services.audit import ClientInfo
 from services.blobs import BlobStore
@@ -38,16 +36,6 @@ DRAWN = ("application/pdf", "image/")
 MAX_SCALE = 4.0
 
 
-class PageRenderer(Protocol):
-    """Draws pages of PDF files and pictures; see ``plugins.parser.pages``."""
-
-    def page_boxes(self, path: Path, page_number: int, char_start: int, char_end: int, quote: str) -> list[Box]:
-        """Rectangles over the characters of a page's text, which are the quote."""
-
-    def render_page(self, path: Path, page_number: int, scale: float, boxes: Sequence[Box]) -> bytes:
-        """The page as PNG with the boxes marked."""
-
-
 class DocumentService:
     """Lists, passages, pictures and deletion."""
 
@@ -57,12 +45,12 @@ class DocumentService:
         blobs: BlobStore,
         removal: RemovalService,
         *,
-        renderer: PageRenderer,
+        drawer: PageDrawer,
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._removal = removal
-        self._renderer = renderer
+        self._drawer = drawer
 
     async def list_collections(self, principal: Principal) -> tuple[CollectionView, ...]:
         """Readable collections by name."""
@@ -175,7 +163,7 @@ class DocumentService:
         """The page of a chunk drawn as PNG, the cited characters highlighted; ``page`` shows another one, without.
 
         Raises:
-            NotFoundError: Absent or not readable.
+            NotFoundError: Absent or not readable, or the page is damaged.
             ValidationError: The type has no pages to draw, or page, span or scale do not fit.
         """
         chunk, _, stored = await self._chunk_and_page(principal, chunk_id)
@@ -187,20 +175,19 @@ class DocumentService:
             raise ValidationError(f"scale must be between 0.2 and {MAX_SCALE}, not {scale}.")
         text = str(stored["text"])
         start, end = _span(chunk, char_start, char_end, len(text))
-        quote = text[start:end]
+        quote = Quote(start, end, text[start:end])
         async with self._database.transaction(principal.organization_id) as session:
             version = await session.get_one(DocumentVersion, chunk.version_id)
         wanted = chunk.page if page is None else page
         if not 1 <= wanted <= (version.page_count or 1):
             raise ValidationError(f"The document has pages 1 to {version.page_count}, not {wanted}.")
         path = self._blobs.resolve(version.file_path)
-        boxes: list[Box] = []
         if wanted == chunk.page:
-            boxes = word_places.boxes(stored.get("words"), start, end)
-            if not boxes:
-                boxes = await asyncio.to_thread(self._renderer.page_boxes, path, wanted, start, end, quote)
-        png = await asyncio.to_thread(self._renderer.render_page, path, wanted, scale, boxes)
-        return PagePicture(png=png, boxes=tuple(boxes), pages=version.page_count or 1)
+            known = word_places.boxes(stored.get("words"), start, end)
+            drawn = await self._drawer.draw(path, wanted, scale, quote=quote, boxes=known)
+        else:
+            drawn = await self._drawer.draw(path, wanted, scale)
+        return PagePicture(png=drawn.png, boxes=drawn.boxes, pages=version.page_count or 1)
 
     async def file(self, principal: Principal, document_id: UUID, version_id: UUID) -> tuple[Path, str, str]:
         """(path, MIME type, name) of a version's file.

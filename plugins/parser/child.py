@@ -40,6 +40,8 @@ def _answer(request: dict[str, Any], parsers: dict[str, Any], limits: dict[str, 
     path = Path(request["path"])
     os.environ["TMPDIR"] = tempfile.tempdir = str(path.parent)
     try:
+        if "draw" in request:
+            return _drawn(path, request["draw"])
         return _parsed(request, path, parsers, limits["max_characters"])
     except DocumentError as error:
         return {"failure": [error.failure_code, error.message, error.next_step]}
@@ -54,6 +56,12 @@ _FAILED = (
     "The file could not be read; it may be damaged.",
     "Open it in its program, save it again, and upload that.",
 )
+
+
+def _drawn(path: Path, order: dict[str, Any]) -> dict[str, Any]:
+    from plugins.parser.drawing import drawn
+
+    return drawn(path, order)
 
 
 def _parsed(request: dict[str, Any], path: Path, parsers: dict[str, Any], max_characters: int) -> dict[str, Any]:

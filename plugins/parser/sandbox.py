@@ -128,11 +128,20 @@ class ParserPool:
         Raises:
             DocumentError: It cannot be read, took too long, or brought the parser down.
         """
+        answer = await self.ask({"reference": reference, "options": dict(options)}, file_path, suffix=suffix)
+        return from_json(answer["document"])
+
+    async def ask(self, request: Mapping[str, Any], file_path: Path, *, suffix: str = "") -> dict[str, Any]:
+        """What a child answers about a file, which lies alone in its folder.
+
+        Raises:
+            DocumentError: It cannot be done, took too long, or brought the child down.
+        """
         child = await self._free.get()
         try:
             child = await self._ready(child)
             place = await asyncio.to_thread(lay_out, child.folder, file_path, f"document{suffix}")
-            request = {"reference": reference, "options": dict(options), "path": str(place)}
+            request = {**request, "path": str(place)}
             try:
                 async with asyncio.timeout(self._limits.wall_s):
                     answer = await child.ask(request)
@@ -149,7 +158,7 @@ class ParserPool:
                 child = None
             else:
                 await asyncio.to_thread(clear, child.folder)
-            return self._result(answer)
+            return self._unless_failed(answer)
         except (asyncio.CancelledError, OSError):
             if child is not None:
                 await self._discard(child)
@@ -181,9 +190,9 @@ class ParserPool:
         self._children.discard(child)
         return await child.kill()
 
-    def _result(self, answer: dict[str, Any]) -> ParsedDocument:
-        if "document" in answer:
-            return from_json(answer["document"])
+    def _unless_failed(self, answer: dict[str, Any]) -> dict[str, Any]:
+        if "failure" not in answer:
+            return answer
         code, message, next_step = answer["failure"]
         if "detail" in answer:
             log.warning("parser_failed", detail=answer["detail"])
