@@ -78,6 +78,17 @@ class _Child:
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read, "rb"))
         return cls(process, reader, folder)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked; the loop may not have been told of its end yet."""
+        if self.process.returncode is not None:
+            return False
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
     async def ask(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer, or None when the process died over it."""
         if self.process.stdin is None:
@@ -176,7 +187,8 @@ class ParserPool:
             self._folder = None
 
     async def _ready(self, child: _Child | None) -> _Child:
-        if child is not None and (child.jobs >= self._max_jobs or child.process.returncode is not None):
+        # One may have been ended while it had nothing to do, when memory was short.
+        if child is not None and (child.jobs >= self._max_jobs or not child.is_alive):
             await self._discard(child)
             child = None
         if child is None:
