@@ -75,14 +75,29 @@ class BlobStore:
             if temporary is not None:
                 await asyncio.to_thread(temporary.unlink, missing_ok=True)
 
-    def _require_space(self, folder: Path) -> None:
-        free = shutil.disk_usage(folder).free
+    def _require_space(self, folder: Path, size_bytes: int = 0) -> None:
+        free = shutil.disk_usage(folder).free - size_bytes
         if free < self._min_free_bytes:
             raise ProviderUnavailableError(
                 f"The disk of the documents is almost full: {free / MEGABYTE:,.0f} MB are free, "
                 f"{self._min_free_bytes / MEGABYTE:,.0f} must stay. The file was not stored.",
                 next_step="Ask the operator to free space, or to lower storage.min_free_mb; then upload it again.",
             )
+
+    async def folder_for(self, organization_id: UUID, size_bytes: int) -> Path:
+        """The folder of an organisation, where so much more will fit.
+
+        Raises:
+            ProviderUnavailableError: The disk is almost full.
+        """
+        folder = self._of(organization_id)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(self._require_space, folder, size_bytes)
+        return folder
+
+    def unfinished(self, organization_id: UUID, name: str) -> Path:
+        """Where an upload may keep its bytes until they are whole; old ones are removed."""
+        return self._of(organization_id) / f"{INCOMING}{name}"
 
     async def remove_unfinished(self, *, older_than_s: float = UNFINISHED_S) -> int:
         """Remove what uploads left behind whose process was killed amid them. Returns how many files."""
@@ -170,13 +185,14 @@ async def _copy(chunks: AsyncIterator[bytes], descriptor: int, limit_bytes: int)
                 next_step="Split it, or ask an administrator to raise ingestion.max_file_size_mb.",
             )
         digest.update(chunk)
-        await asyncio.to_thread(_write_all, descriptor, chunk)
+        await asyncio.to_thread(write_all, descriptor, chunk)
     if not size:
         raise DocumentError("The file is empty.", failure_code="empty", next_step="Upload a file with content.")
     return digest.hexdigest(), size
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Every byte, also where the system takes a part at a time."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -55,6 +55,7 @@ from services.operator import OperatorService
 from services.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
 from services.removal import RemovalService
 from services.reranking import Reranking, open_reranking
+from services.resumable import ResumableUploads
 from services.retrieval import HybridRetriever
 from services.routing import Models, open_models
 from services.saved_settings import saved
@@ -90,6 +91,7 @@ class Services:
     removal: RemovalService
     operator: OperatorService
     ingestion: IngestionService
+    uploads: ResumableUploads
     versions: VersionService
     chats: ChatService
     starters: StarterService
@@ -244,9 +246,8 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
     accounts = AccountService(database, sessions, password_rules=rules)
     models, policies = open_models(settings, plugins, ground.redis), DataPolicyService(database)
     reranking = open_reranking(settings, plugins, ground.context)
-    ingestion = IngestionService(
-        database, ground.blobs, ground.queue, max_file_bytes=settings.ingestion.max_file_size_mb * 1_000_000
-    )
+    max_file_bytes = settings.ingestion.max_file_size_mb * MEGABYTE
+    ingestion = IngestionService(database, ground.blobs, ground.queue, max_file_bytes=max_file_bytes)
     stores = Stores(indexes, ground.blobs, ground.queue, ground.redis)
     removal = RemovalService(database, stores, backup_days=settings.storage.backup_days)
     template = _graph_context(settings, models, reranking, retriever, embedding)
@@ -274,6 +275,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
         removal=removal,
         operator=OperatorService(settings, database, stores),
         ingestion=ingestion,
+        uploads=ResumableUploads(ground.blobs, ingestion, max_file_bytes=max_file_bytes),
         versions=VersionService(database, indexes, ground.lexical, ingestion),
         chats=ground.chats,
         starters=StarterService(database, sample_starters()),

@@ -202,6 +202,23 @@ class Receipt(View):
     completed_at: datetime | None = None
 
 
+class UploadView(View):
+    """A file that comes in piece by piece.
+
+    Attributes:
+        offset: So many of its bytes are safe; the next piece begins there.
+        expires_at: What is unfinished then is removed; each piece moves it on.
+        receipt: Once it is whole and handed in.
+    """
+
+    id: UUID
+    filename: str
+    size_bytes: int
+    offset: int
+    expires_at: datetime
+    receipt: Receipt | None
+
+
 class DocumentView(View):
     """A document as lists show it; the numbers are those of the active version."""
 

@@ -84,6 +84,7 @@ class BodyLimit:
     ORDINARY_BYTES = 2_000_000
     FORM_BYTES = 100_000
     """What a multipart form adds to the file in it."""
+    PIECES = "/api/v1/uploads/"
     UPLOADS = frozenset({"/api/v1/documents", "/chat/project/file"})
 
     def __init__(self, app: ASGIApp, *, max_upload_bytes: int) -> None:
@@ -94,7 +95,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        upload = scope["path"] in self.UPLOADS
+        upload = scope["path"] in self.UPLOADS or scope["path"].startswith(self.PIECES)
         limit = self._max_upload_bytes + self.FORM_BYTES if upload else self.ORDINARY_BYTES
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:

@@ -10,6 +10,7 @@ from chat_app.gateway.routers.v1 import (
     removal,
     search,
     settings,
+    uploads,
     users,
     versions,
 )
@@ -19,6 +20,7 @@ ROUTERS = (
     auth.closed,
     federation.router,
     documents.router,
+    uploads.router,
     versions.router,
     removal.router,
     operation.router,
