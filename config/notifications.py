@@ -8,7 +8,7 @@ from pydantic import Field
 
 from config.section import Section
 
-Event = Literal["document.ready", "document.failed", "health.alarm", "health.recovered"]
+Event = Literal["document.ready", "document.failed", "batch.ended", "health.alarm", "health.recovered"]
 
 UPLOADER = "uploader"
 """A recipient that stands for whoever uploaded the document."""

@@ -93,6 +93,12 @@ class IngestionSettings(Section):
     parse_memory_mb: int = Field(2048, ge=256, description="Address space of the process that reads a file.")
     parse_cpu_s: int = Field(120, ge=1, description="Processor seconds it may use.")
     parse_wall_s: int = Field(180, ge=1, description="Seconds it may take.")
+    spare_memory_mb: int = Field(
+        400, ge=0, description="With less memory available, a worker reads one document at a time."
+    )
+    max_queued: int = Field(
+        20_000, ge=1, description="Documents of an organisation that may wait to be read; more uploads are put off."
+    )
     parse_processes: int | None = Field(
         None, ge=1, le=64, description="Files read at the same time by a worker; null chooses from its processors."
     )

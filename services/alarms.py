@@ -18,11 +18,21 @@ from plugins.manager import PluginState
 log = structlog.get_logger(__name__)
 
 LOOKS = 2
+TOLD_S = 24 * 3600
+"""So long it is remembered that something was told."""
 SILENCE_S = 600
 """The same plugin is told of in the same sense once in so long."""
 _MARK = "foundry:alarm:"
 
 _Key = tuple[str, str]
+
+
+async def claimed(redis: Redis, mark: str, *, seconds: int = TOLD_S) -> bool:
+    """Whether this process is the first to tell something; told twice is better than not at all."""
+    try:
+        return bool(await redis.set(mark, 1, nx=True, ex=seconds))
+    except (RedisError, OSError):
+        return True
 
 
 class HealthAlarms:
@@ -60,8 +70,4 @@ class HealthAlarms:
 
     async def _first_to_know(self, key: _Key, *, ill: bool) -> bool:
         mark = f"{_MARK}{key[0]}/{key[1]}:{'ill' if ill else 'well'}"
-        try:
-            return bool(await self._redis.set(mark, 1, nx=True, ex=SILENCE_S))
-        except (RedisError, OSError):
-            # Told twice is better than not at all.
-            return True
+        return await claimed(self._redis, mark, seconds=SILENCE_S)

@@ -247,7 +247,13 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
     models, policies = open_models(settings, plugins, ground.redis), DataPolicyService(database)
     reranking = open_reranking(settings, plugins, ground.context)
     max_file_bytes = settings.ingestion.max_file_size_mb * MEGABYTE
-    ingestion = IngestionService(database, ground.blobs, ground.queue, max_file_bytes=max_file_bytes)
+    ingestion = IngestionService(
+        database,
+        ground.blobs,
+        ground.queue,
+        max_file_bytes=max_file_bytes,
+        max_queued=settings.ingestion.max_queued,
+    )
     stores = Stores(indexes, ground.blobs, ground.queue, ground.redis)
     removal = RemovalService(database, stores, backup_days=settings.storage.backup_days)
     template = _graph_context(settings, models, reranking, retriever, embedding)

@@ -14,11 +14,18 @@ from pathlib import PurePosixPath
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.crash_points import crash_point
-from core.errors import ConflictError, NotFoundError, ProviderUnavailableError, QuotaError, ValidationError
+from core.errors import (
+    ConflictError,
+    NotFoundError,
+    ProviderUnavailableError,
+    QuotaError,
+    RateLimitError,
+    ValidationError,
+)
 from core.identity import Principal, Role, Scope
 from core.security import content_type
 from db.models import Collection, Document, DocumentVersion, Organization, OutboxEntry, Task
@@ -37,6 +44,7 @@ from services.views import Receipt, SimilarView
 log = structlog.get_logger(__name__)
 
 
+QUEUE_FULL_S = 60.0
 MAX_FILENAME = 255
 DEFAULT_COLLECTION = "General"
 """Where documents go when nobody says otherwise; open to the organisation."""
@@ -54,11 +62,14 @@ class _Upload:
 class IngestionService:
     """Uploads, receipts and repeats."""
 
-    def __init__(self, database: Database, blobs: BlobStore, queue: JobQueue, *, max_file_bytes: int) -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, queue: JobQueue, *, max_file_bytes: int, max_queued: int
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._queue = queue
         self._max_file_bytes = max_file_bytes
+        self._max_queued = max_queued
 
     async def upload(
         self,
@@ -78,11 +89,13 @@ class IngestionService:
         Raises:
             DocumentError: Empty, too large, of a type nobody reads; nothing is kept.
             QuotaError: The organisation has as many documents as it may.
+            RateLimitError: Too many of its documents wait to be read.
             NotFoundError: There is no such collection or document.
             ValidationError: The document lies in another collection.
         """
         principal.require(Role.EDITOR, Scope.WRITE)
         name = clean_filename(filename)
+        await self._require_place(principal)
         blob = await self._blobs.write(principal.organization_id, chunks, limit_bytes=self._max_file_bytes)
         try:
             mime_type = await asyncio.to_thread(content_type.detect, self._blobs.resolve(blob.path), name)
@@ -166,6 +179,19 @@ class IngestionService:
             return await cancel_task(session, principal, task_id, client=client)
 
     # -- steps of an upload
+
+    async def _require_place(self, principal: Principal) -> None:
+        """Before a byte is stored: what comes in faster than it is read is put off, not piled up."""
+        waiting = select(Task.id).where(Task.status == "queued").limit(self._max_queued).subquery()
+        async with self._database.transaction(principal.organization_id) as session:
+            count = await session.scalar(select(func.count()).select_from(waiting)) or 0
+        if count >= self._max_queued:
+            raise RateLimitError(
+                f"{count:,} documents of your organisation wait to be read; more are not taken before some are done.",
+                next_step="Try again in a few minutes, or ask the operator for more workers or a larger "
+                "ingestion.max_queued.",
+                retry_after_s=QUEUE_FULL_S,
+            )
 
     async def _admit(
         self, principal: Principal, collection_id: UUID | None, upload: _Upload, client: ClientInfo

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import text
 
 from db.maintenance import MaintenanceDatabase
+from services.memory import available_mb
 from services.pipeline import IngestionPipeline
 
 log = structlog.get_logger(__name__)
@@ -48,14 +49,22 @@ class Dispatcher:
     Args:
         pipeline: What reads a document that is begun now.
         places: Documents at the same time; one place is never given to a long file.
+        spare_mb: Beside the first, no document is begun while less memory is available.
     """
 
     def __init__(
-        self, database: MaintenanceDatabase, pipeline: Callable[[], IngestionPipeline], *, places: int
+        self,
+        database: MaintenanceDatabase,
+        pipeline: Callable[[], IngestionPipeline],
+        *,
+        places: int,
+        spare_mb: float = 0.0,
+        memory_mb: Callable[[], float] = available_mb,
     ) -> None:
         self._database = database
         self._pipeline = pipeline
         self._places = places
+        self._spare_mb, self._memory_mb = spare_mb, memory_mb
         self._in_hand: set[asyncio.Task[None]] = set()
         self._long: set[asyncio.Task[None]] = set()
         self._bell = asyncio.Event()
@@ -74,13 +83,24 @@ class Dispatcher:
         while True:
             self._bell.clear()
             try:
-                while len(self._in_hand) < self._places and await self._begin_next():
+                while self._has_room() and await self._begin_next():
                     pass
             except Exception:
                 log.warning("dispatch_postponed", exc_info=True)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._bell.wait()
+
+    def _has_room(self) -> bool:
+        """A place, and memory to use it; one document is always read, or a small machine would read none."""
+        if not self._in_hand:
+            return True
+        if len(self._in_hand) >= self._places:
+            return False
+        if (left := self._memory_mb()) < self._spare_mb:
+            log.info("begins_postponed", available_mb=round(left), in_hand=len(self._in_hand))
+            return False
+        return True
 
     async def begin(self, organization_id: UUID, task_id: UUID, *, long: bool = False) -> None:
         """Take a task and begin it, unless somebody else has it."""

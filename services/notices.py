@@ -37,6 +37,7 @@ class EndedDocument:
     failure_code: str | None
     uploader: str | None
     """Mail address; None for one who left or wants no notices."""
+    user_id: UUID | None = None
 
 
 def about_documents(documents: Sequence[EndedDocument], event: Event, url: str, *, named: bool) -> Notice:
@@ -56,6 +57,23 @@ def about_documents(documents: Sequence[EndedDocument], event: Event, url: str, 
     closing = f"Ask about {'it' if many == 1 else 'them'}: {url}" if ready else f"What to do stands beside each: {url}"
     facts: dict[str, JsonValue] = {"event": event, "documents": [_facts(document) for document in documents]}
     return Notice(event, f"{_PRODUCT}: {whose} {fate}", "\n".join([*lines, "", closing]), facts)
+
+
+def about_batch(documents: Sequence[EndedDocument], url: str, *, named: bool) -> Notice:
+    """One notice when the last of several files is done: how many are ready, and which are not."""
+    failed = [document for document in documents if document.failure_code]
+    ready = len(documents) - len(failed)
+    lines = [_line(document, named=named) for document in failed[:MAX_LINES]]
+    if len(failed) > MAX_LINES:
+        lines.append(f"- and {len(failed) - MAX_LINES} more")
+    told = [f"{ready} of {len(documents)} documents are ready."]
+    if failed:
+        told += ["", "Could not be read:", *lines, "", f"What to do stands beside each: {url}"]
+    else:
+        told += ["", f"Ask about them: {url}"]
+    facts: dict[str, JsonValue] = {"event": "batch.ended", "documents": [_facts(document) for document in documents]}
+    subject = f"{_PRODUCT}: {ready} of {len(documents)} documents are ready"
+    return Notice("batch.ended", subject, "\n".join(told), facts)
 
 
 def _facts(document: EndedDocument) -> JsonValue:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from uuid import UUID
 
 import structlog
@@ -23,8 +23,9 @@ from db.models import DocumentVersion, Task, User
 from db.unit_of_work import Database
 from plugins.interfaces import NotificationProvider
 from plugins.manager import PluginManager, PluginState
-from services.notices import EndedDocument, Notice, about_documents, about_plugin
+from services.notices import EndedDocument, Notice, about_batch, about_documents, about_plugin
 from services.switching import TASK_INGEST
+from services.upload_batches import ended_batch
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +37,18 @@ _WANTS_NONE = "notifications"
 
 _DELETED = "deleted"
 """Failure of a document that somebody removed while it waited: whoever did it knows."""
+SEVERAL = 2
+"""Files from which on there is a batch to tell of."""
 PARALLEL = 4
 """Notices that one rule sends at once."""
 
 _News = tuple[UUID, UUID] | PluginState
 """Organisation and task of an ingestion that ended, or a plugin that got ill or well."""
+
+
+async def _mine(_: str) -> bool:
+    """Where there is only one process."""
+    return True
 
 
 class Notifications:
@@ -49,6 +57,7 @@ class Notifications:
     Args:
         settings: Those in force, asked for at every use.
         plugins: The manager in force, likewise.
+        claim: Takes what only one process is to tell; False when another one does.
     """
 
     def __init__(
@@ -57,11 +66,13 @@ class Notifications:
         settings: Callable[[], Settings],
         plugins: Callable[[], PluginManager],
         *,
+        claim: Callable[[str], Awaitable[bool]] = _mine,
         max_waiting: int = MAX_WAITING,
     ) -> None:
         self._database = database
         self._settings = settings
         self._plugins = plugins
+        self._claim = claim
         self._waiting: asyncio.Queue[_News] = asyncio.Queue(max_waiting)
         self._closing = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
@@ -79,7 +90,7 @@ class Notifications:
 
     def document_ended(self, organization_id: UUID, task_id: UUID) -> None:
         """Sync, and never fails or waits: an ingestion ended, well or not."""
-        if self.wants("document.ready", "document.failed"):
+        if self.wants("document.ready", "document.failed", "batch.ended"):
             self._leave((organization_id, task_id), "document")
 
     def plugin_changed(self, state: PluginState) -> None:
@@ -140,6 +151,7 @@ class Notifications:
         try:
             ended = [item for item in news if isinstance(item, tuple)]
             documents = await self._documents(ended)
+            batches = await self._batches(documents) if self.wants("batch.ended") else []
             notices = [about_plugin(item) for item in news if isinstance(item, PluginState)]
         except Exception:
             METRICS.notifications.labels("", "document", "failed").inc(len(news))
@@ -148,7 +160,7 @@ class Notifications:
         settings = self._settings()
         # Side by side: one service that is slow does not hold up the others.
         rules = settings.notifications.rules if settings.feature_flags.notifications else ()
-        await asyncio.gather(*(self._follow(rule, documents, notices) for rule in rules))
+        await asyncio.gather(*(self._follow(rule, documents, batches, notices) for rule in rules))
 
     async def _documents(self, ended: Iterable[tuple[UUID, UUID]]) -> list[EndedDocument]:
         tasks: dict[UUID, list[UUID]] = defaultdict(list)
@@ -174,11 +186,35 @@ class Notifications:
                 failure = (code or "internal") if status == "failed" else None
                 if failure == _DELETED:
                     continue
-                found.append(EndedDocument(organization_id, document_id, filename, failure, _address(user)))
+                user_id = user.id if user else None
+                found.append(EndedDocument(organization_id, document_id, filename, failure, _address(user), user_id))
         return found
 
+    async def _batches(self, documents: Sequence[EndedDocument]) -> list[list[EndedDocument]]:
+        """What the uploaders of these handed in together, where all of it is done and nobody else tells of it."""
+        batches = []
+        last = {(document.organization_id, document.user_id): document for document in documents if document.user_id}
+        for (organization_id, user_id), one in last.items():
+            async with self._database.transaction(organization_id) as session:
+                files = await ended_batch(session, user_id) if user_id else ()
+            if len(files) < SEVERAL:
+                continue
+            if await self._claim(f"foundry:batch:{user_id}:{max(file.completed_at for file in files).isoformat()}"):
+                batches.append(
+                    [
+                        EndedDocument(organization_id, file.document_id, file.filename, file.failure_code, one.uploader)
+                        for file in files
+                        if file.failure_code != _DELETED
+                    ]
+                )
+        return batches
+
     async def _follow(
-        self, rule: NotificationRule, documents: Sequence[EndedDocument], notices: Sequence[Notice]
+        self,
+        rule: NotificationRule,
+        documents: Sequence[EndedDocument],
+        batches: Sequence[Sequence[EndedDocument]],
+        notices: Sequence[Notice],
     ) -> None:
         places = asyncio.Semaphore(PARALLEL)
 
@@ -190,6 +226,8 @@ class Notifications:
         wanted = [notice for notice in notices if notice.event in rule.events and not _is_about(notice, rule.notifier)]
         letters = [(recipient, notice) for notice in wanted for recipient in fixed]
         letters += self._letters(rule, documents)
+        if "batch.ended" in rule.events:
+            letters += [letter for batch in batches for letter in self._about_batch(rule, batch)]
         await asyncio.gather(*(deliver(recipient, notice) for recipient, notice in letters))
 
     def _letters(self, rule: NotificationRule, documents: Sequence[EndedDocument]) -> list[tuple[str, Notice]]:
@@ -201,6 +239,14 @@ class Notifications:
                 for whom, theirs, named in _shares(recipient, alike, named=settings.notifications.filenames):
                     letters.append((whom, about_documents(theirs, event, settings.chat.url, named=named)))
         return letters
+
+    def _about_batch(self, rule: NotificationRule, batch: Sequence[EndedDocument]) -> list[tuple[str, Notice]]:
+        settings = self._settings()
+        return [
+            (whom, about_batch(theirs, settings.chat.url, named=named))
+            for recipient in rule.recipients
+            for whom, theirs, named in _shares(recipient, batch, named=settings.notifications.filenames)
+        ]
 
     async def _deliver(self, name: str, recipient: str, notice: Notice) -> None:
         outcome = "sent"

@@ -27,7 +27,7 @@ from plugins.interfaces import DocumentParser
 from plugins.parser.sandbox import ParseLimits, ParserPool
 from plugins.references import resolve, validate_options
 from services.addresses import maintenance_address, redis_url
-from services.alarms import HealthAlarms
+from services.alarms import HealthAlarms, claimed
 from services.bootstrap import Services
 from services.leases import LeaseKeeper
 from services.live import Live, open_live
@@ -83,6 +83,7 @@ class Worker:
         rounds: Rounds,
         *,
         sweep_interval_s: float,
+        spare_mb: float = 0.0,
     ) -> None:
         self._pipeline = pipeline
         self._sweep = sweep
@@ -90,7 +91,7 @@ class Worker:
         self._superseded = superseded
         self._unfinished, self._rounds = unfinished, rounds
         self._interval = sweep_interval_s
-        self._dispatcher = Dispatcher(database, lambda: self._pipeline, places=PARALLEL_DOCUMENTS)
+        self._dispatcher = Dispatcher(database, lambda: self._pipeline, places=PARALLEL_DOCUMENTS, spare_mb=spare_mb)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
 
     def use(
@@ -148,7 +149,12 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
         pool = _parser_pool(settings)
         maintenance = MaintenanceDatabase(create_engine(maintenance_address(settings), pool_size=3))
         try:
-            notices = Notifications(services.database, lambda: live().settings, lambda: live().plugins)
+            notices = Notifications(
+                services.database,
+                lambda: live().settings,
+                lambda: live().plugins,
+                claim=lambda what: claimed(live.redis, what),
+            )
             pipeline = _pipeline(services, _parse_with(settings, pool), notices.document_ended)
             sweep = Sweep(maintenance, services.queue)
             worker = Worker(
@@ -160,6 +166,7 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                 unfinished_of(services, maintenance, live.redis),
                 rounds_of(services, maintenance, live.redis),
                 sweep_interval_s=min(settings.queue.sweep_interval_s, 5),
+                spare_mb=settings.ingestion.spare_memory_mb,
             )
             live.follow(
                 lambda new: worker.use(

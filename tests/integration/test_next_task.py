@@ -201,3 +201,27 @@ async def test_a_task_that_somebody_else_has_is_passed_over(
     dispatcher = Dispatcher(maintenance, lambda: pipeline(department.services, reader), places=2)
     await dispatcher.begin(department.principal.organization_id, UUID(int=1))
     assert dispatcher.in_hand == frozenset()
+
+
+async def test_where_memory_is_short_one_document_is_read_at_a_time(
+    department: Department, maintenance: MaintenanceDatabase
+) -> None:
+    for number in range(3):
+        await upload(department, f"note-{number}")
+    reader, left = Reader(), [300.0]
+    dispatcher = Dispatcher(
+        maintenance,
+        lambda: pipeline(department.services, reader),
+        places=3,
+        spare_mb=400,
+        memory_mb=lambda: left[0],
+    )
+    with serving(dispatcher):
+        assert len(await reader.until(1)) == 1
+        dispatcher.ring()
+        await asyncio.sleep(0)
+        assert len(dispatcher.in_hand) == 1
+        left[0] = 500.0
+        dispatcher.ring()
+        assert len(await reader.until(3)) == 3
+        await finish(dispatcher, reader)

@@ -17,6 +17,7 @@ from core.telemetry import METRICS
 from db.models import Task, User
 from services.bootstrap import Services
 from services.notifications import Notifications
+from services.upload_batches import APART
 from services.views import TaskStatus
 from services.worker import Worker, open_worker
 from tests.fixtures.application import Department, make_department
@@ -214,6 +215,40 @@ async def test_documents_that_end_together_share_one_notice_and_a_worker_that_en
     (letter,) = mail.taken
     assert letter.mail["Subject"] == "Knowledge Foundry: 3 documents are ready"
     assert [f"- number-{number}.md" in letter.text for number in range(3)] == [True] * 3
+
+
+async def test_when_the_last_file_of_a_batch_is_done_its_uploader_is_told_once_what_became_of_all(
+    department: Department, opened: Opened, mail: SmtpServer, slack: SlackServer
+) -> None:
+    rules = [rule("mail", "uploader", "batch.ended"), rule("slack", "ops", "batch.ended")]
+    async with opened(rules=rules) as worker:
+        receipts = [await department.upload(f"number-{number}.md", TEXT + b"%d\n" % number) for number in range(3)]
+        receipts.append(await department.upload("broken.pdf", BROKEN_PDF))
+        for number, receipt in enumerate(receipts, start=1):
+            await worker.accept(department.principal.organization_id, receipt.task_id)
+            await worker.drain()
+            assert (mail.taken == []) or number == len(receipts)
+    (letter,) = mail.taken
+    assert letter.recipients == (department.user.email,)
+    assert letter.mail["Subject"] == "Knowledge Foundry: 3 of 4 documents are ready"
+    assert "- broken.pdf (corrupt)" in letter.text
+    assert "number-1.md" not in letter.text
+    (posted,) = slack.posted
+    assert "3 of 4 documents are ready" in str(posted)
+    assert "broken.pdf" not in str(posted)
+
+
+async def test_one_file_is_no_batch_and_what_was_read_long_ago_belongs_to_another(
+    department: Department, opened: Opened, mail: SmtpServer
+) -> None:
+    async with opened(rules=[rule("mail", "uploader", "batch.ended")]) as worker:
+        first = await department.read(worker, "first.md", TEXT)
+        async with department.services.database.transaction(department.principal.organization_id) as session:
+            task = await session.get_one(Task, first.task_id)
+            task.created_at, task.completed_at = task.created_at - 2 * APART, task.created_at - 2 * APART
+        for number in range(2):
+            await department.read(worker, f"number-{number}.md", TEXT + b"%d\n" % number)
+    assert [letter.mail["Subject"] for letter in mail.taken] == ["Knowledge Foundry: 2 of 2 documents are ready"]
 
 
 async def test_everybody_hears_of_his_own_documents_alone(

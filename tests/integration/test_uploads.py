@@ -195,3 +195,17 @@ async def test_unfinished_uploads_are_bounded_and_expire(department: Department)
     assert await department.services.blobs.remove_unfinished(older_than_s=-1) == 2 * MOST_OPEN
     assert await department.services.blobs.count(me.organization_id) == 0
     await uploads.begin(me, filename="valves.md", size_bytes=100)
+
+
+async def test_uploads_are_put_off_while_too_many_documents_wait(
+    api: httpx.AsyncClient, department: Department, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(department.services.ingestion, "_max_queued", 2)
+    headers = await sign_in(api, department)
+    for number in range(2):
+        await department.upload(f"note-{number}.md", TEXT + b"%d" % number)
+    answer = await api.post("/api/v1/documents", files={"file": ("third.md", TEXT)}, headers=headers)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+    assert "2 documents of your organisation wait" in answer.json()["detail"]
+    assert "max_queued" in answer.json()["next_step"]
+    assert await department.services.blobs.count(department.principal.organization_id) == 2

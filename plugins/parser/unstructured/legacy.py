@@ -16,13 +16,15 @@ import time
 from pathlib import Path
 
 from core.errors import DocumentError
-from plugins.parser.unstructured.pieces import corrupt
+from plugins.parser.unstructured.pieces import corrupt, encrypted
 
 PROGRAM = "soffice"
 FILTERS = {"docx": "docx:MS Word 2007 XML", "pptx": "pptx:Impress MS PowerPoint 2007 XML"}
 START_AGAIN = (79, 81)
 """Its exit codes for this wish."""
 INSTALL = "apt-get install libreoffice-writer-nogui libreoffice-impress-nogui"
+_WORD, _WORD_ENCRYPTED = "WordDocument", 0x0100
+_SLIDES, _SLIDES_ENCRYPTED = "Current User", (0xF3D1C4DF).to_bytes(4, "little")
 _SWITCHES = {
     "/org.openoffice.Office.Common/Security/Scripting": {
         "DisableMacrosExecution": "true",
@@ -44,8 +46,10 @@ def converted(file_path: Path, new_format: str, folder: Path, timeout_s: float) 
     """The file in its new format, in ``folder``.
 
     Raises:
-        DocumentError: LibreOffice is not there, cannot open the file, or takes too long.
+        DocumentError: A password protects it, or LibreOffice is not there, cannot open it, or takes too long.
     """
+    if _is_encrypted(file_path):
+        raise encrypted()
     command = program()
     if command is None:
         raise DocumentError(
@@ -71,6 +75,23 @@ def converted(file_path: Path, new_format: str, folder: Path, timeout_s: float) 
     if not made.is_file():
         raise corrupt("Word" if new_format == "docx" else "PowerPoint")
     return made
+
+
+def _is_encrypted(path: Path) -> bool:
+    """Whether the file says so of itself, by [MS-DOC] 2.5.2 (fEncrypted) and [MS-PPT] 2.3.2 (headerToken)."""
+    import olefile
+
+    try:
+        with olefile.OleFileIO(str(path)) as file:
+            if file.exists(_WORD):
+                flags = file.openstream(_WORD).read(12)[10:12]
+                return bool(int.from_bytes(flags, "little") & _WORD_ENCRYPTED)
+            if file.exists(_SLIDES):
+                return bytes(file.openstream(_SLIDES).read(16)[12:16]) == _SLIDES_ENCRYPTED
+    except (OSError, ValueError, IndexError, TypeError):
+        # Damaged; LibreOffice may still make something of it.
+        return False
+    return False
 
 
 def _itself(command: str) -> str:

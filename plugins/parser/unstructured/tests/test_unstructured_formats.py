@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import olefile
 import pytest
 
 from core.errors import DocumentError
@@ -301,6 +302,18 @@ async def test_xml_keeps_records_together_and_says_what_their_values_are(tmp_pat
     ]
 
 
+async def test_a_web_page_inside_an_element_is_read_as_one(tmp_path: Path) -> None:
+    content = """<rss xmlns:c="http://purl.org/rss/1.0/modules/content/"><item><title>Valves</title>
+    <link>https://example.org/1</link><c:encoded><![CDATA[<h2>Care</h2><p>Open <b>slowly</b>.</p><script>x()</script>
+    <ul><li>Oil</li><li>Check</li></ul>]]></c:encoded><note>1 &lt; 2 &gt; 0</note></item></rss>"""
+    document = await parsed(tmp_path, ".xml", content.encode())
+    assert "<" not in document.text.replace("1 < 2", "")
+    assert "x()" not in document.text
+    found = blocks(document)
+    assert (BlockKind.TEXT, 0, "Open slowly.") in found
+    assert tuple(text for kind, _, text in found if text in ("Care", "1 < 2 > 0")) == ("Care", "1 < 2 > 0")
+
+
 @needs_libreoffice
 @pytest.mark.parametrize("suffix", [".doc", ".ppt"])
 async def test_an_old_office_file_is_read_through_libreoffice_in_the_limited_child(tmp_path: Path, suffix: str) -> None:
@@ -318,6 +331,23 @@ async def test_an_old_office_file_is_read_through_libreoffice_in_the_limited_chi
     assert "Das Ventil öffnet bei 6 bar." in document.text
     assert document.paged == (suffix == ".ppt")
     assert caught.value.failure_code == "parse_timeout"
+
+
+@needs_libreoffice
+@pytest.mark.parametrize("suffix", [".doc", ".ppt"])
+async def test_an_old_office_file_with_a_password_says_so_and_is_not_called_damaged(
+    tmp_path: Path, suffix: str
+) -> None:
+    content = bytearray(as_old_office(said_in(f"{suffix}x", "Geheim."), suffix, tmp_path))
+    if suffix == ".doc":
+        with olefile.OleFileIO(bytes(content)) as file:
+            head = file.openstream("WordDocument").read(64)
+        content[content.index(head) + 11] |= 0x01
+    else:
+        plain, encrypted = bytes.fromhex("5fc091e3"), bytes.fromhex("dfc4d1f3")
+        content = content.replace(plain, encrypted)
+    error = await failure(tmp_path, suffix, bytes(content))
+    assert (error.failure_code, "password" in error.message) == ("encrypted", True)
 
 
 @pytest.mark.parametrize("suffix", [".doc", ".ppt"])
