@@ -52,6 +52,9 @@ SUFFIXES = {
     "image/webp": ".webp",
     "image/gif": ".gif",
     "image/bmp": ".bmp",
+    "application/zip": ".zip",
+    "application/x-tar": ".tar",
+    "application/gzip": ".tgz",
 }
 """Types that are read, with the suffix parsers know them by."""
 
@@ -87,10 +90,16 @@ _BY_MAGIC = (
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
 )
+_GZIP = b"\x1f\x8b"
+_TAR_PLACE = slice(257, 263)
+_TAR_MARKS = (b"ustar\x00", b"ustar ")
+"""What a tar archive says there (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar ends it with a blank)."""
+_FOREIGN_PARTS = (".iwa",)
+"""Endings of parts that make a zip archive the document of a program, not a bundle of files."""
 _BINARY = (
     (b"MZ", "a program", "unsupported_type"),
     (b"\x7fELF", "a program", "unsupported_type"),
-    (b"\x1f\x8b", "a compressed archive", "archive"),
+    (_GZIP, "a compressed file", "archive"),
     (b"Rar!", "a compressed archive", "archive"),
     (b"7z\xbc\xaf", "a compressed archive", "archive"),
 )
@@ -99,7 +108,7 @@ FAILURE_CODES = frozenset(code for _, _, code in _BINARY)
 HEAD = 4096
 ACCEPTED = (
     "PDF, Word, PowerPoint, Excel, OpenDocument text, RTF, EPUB, HTML, XML, e-mail (eml, msg), pictures of text, "
-    "Markdown, CSV and plain text are read."
+    "Markdown, CSV and plain text are read; zip, tar and tar.gz archives are listed."
 )
 _NEVER_TEXT = frozenset(
     SUFFIXES[kind]
@@ -123,10 +132,10 @@ def detect(path: Path, filename: str) -> str:
     if b"%PDF-" in head[:1024]:
         return "application/pdf"
     if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
-        return _zip_type(path)
+        return _zip_type(path, suffix)
     if head.startswith(_COMPOUND):
         return _compound_type(path)
-    if found := _by_magic(head):
+    if found := _by_magic(head) or _tar_type(head):
         return found
     for magic, name, code in _BINARY:
         if head.startswith(magic):
@@ -134,15 +143,11 @@ def detect(path: Path, filename: str) -> str:
     if not _is_text(head):
         raise DocumentError("The type of this file is not known.", failure_code="unsupported_type", next_step=ACCEPTED)
     if suffix in _NEVER_TEXT:
-        raise DocumentError(
-            f"The file is named {suffix} but is not one.",
-            failure_code="mislabelled",
-            next_step="Give it the name of what it is, or export it again.",
-        )
+        raise _mislabelled(suffix)
     return _text_type(head, suffix)
 
 
-def _zip_type(path: Path) -> str:
+def _zip_type(path: Path, suffix: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -158,7 +163,29 @@ def _zip_type(path: Path) -> str:
         for part, mime_type in _OFFICE_PARTS.items():
             if any(name.startswith(part) for name in names):
                 return mime_type
-    raise DocumentError("The file is a compressed archive.", failure_code="archive", next_step="Unpack it first.")
+    if said or "[Content_Types].xml" in names or any(name.endswith(_FOREIGN_PARTS) for name in names):
+        raise DocumentError(
+            "The file belongs to a program whose files nobody here reads.",
+            failure_code="unsupported_type",
+            next_step=ACCEPTED,
+        )
+    if suffix in _NEVER_TEXT:
+        raise _mislabelled(suffix)
+    return "application/zip"
+
+
+def _tar_type(head: bytes) -> str | None:
+    if head[_TAR_PLACE] in _TAR_MARKS:
+        return "application/x-tar"
+    if head.startswith(_GZIP):
+        try:
+            # 31: with the head of gzip. No more comes out than the first block of an archive has.
+            first = zlib.decompressobj(31).decompress(head, 512)
+        except zlib.error:
+            return None
+        if first[_TAR_PLACE] in _TAR_MARKS:
+            return "application/gzip"
+    return None
 
 
 def _compound_type(path: Path) -> str:
@@ -190,6 +217,14 @@ def _by_magic(head: bytes) -> str | None:
     if head.startswith(b"BM") and head[6:10] == bytes(4):
         return "image/bmp"
     return None
+
+
+def _mislabelled(suffix: str) -> DocumentError:
+    return DocumentError(
+        f"The file is named {suffix} but is not one.",
+        failure_code="mislabelled",
+        next_step="Give it the name of what it is, or export it again.",
+    )
 
 
 def _damaged(how: str) -> DocumentError:

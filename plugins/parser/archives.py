@@ -18,6 +18,26 @@ MAX_RATIO = 200
 FREE_BYTES = 20_000_000
 """Below this the ratio does not matter: small files of zeros are harmless."""
 BLOCK = 1 << 18
+STREAMED = frozenset({".tar", ".tgz"})
+"""Not zip, even when the last file in one is; who reads them counts for himself."""
+
+
+class Budget:
+    """What a packed file of that size may unpack to."""
+
+    def __init__(self, packed_bytes: int) -> None:
+        self._packed = packed_bytes
+        self._spent = 0
+
+    def spend(self, size_bytes: int) -> None:
+        """Count what came out.
+
+        Raises:
+            DocumentError: It is far more than an ordinary document holds.
+        """
+        self._spent += size_bytes
+        if self._spent > MAX_BYTES or (self._spent > FREE_BYTES and self._spent > MAX_RATIO * self._packed):
+            raise bomb(f"more than {self._spent // 1_000_000:,} MB of content in {self._packed:,} bytes")
 
 
 def check(path: Path) -> None:
@@ -26,14 +46,14 @@ def check(path: Path) -> None:
     Raises:
         DocumentError: It would unpack to far more than it is, is encrypted, or is damaged.
     """
-    if not zipfile.is_zipfile(path):
+    if path.suffix in STREAMED or not zipfile.is_zipfile(path):
         return
-    size, total = path.stat().st_size, 0
+    budget = Budget(path.stat().st_size)
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS:
-                raise _bomb(f"{len(members):,} parts")
+                raise bomb(f"{len(members):,} parts")
             for member in members:
                 if member.flag_bits & 1:
                     raise DocumentError(
@@ -43,9 +63,7 @@ def check(path: Path) -> None:
                     )
                 with archive.open(member) as stream:
                     while block := stream.read(BLOCK):
-                        total += len(block)
-                        if total > MAX_BYTES or (total > FREE_BYTES and total > MAX_RATIO * size):
-                            raise _bomb(f"more than {total // 1_000_000:,} MB of content in {size:,} bytes")
+                        budget.spend(len(block))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
         raise DocumentError(
             "The file is damaged: parts of it cannot be unpacked.",
@@ -54,7 +72,8 @@ def check(path: Path) -> None:
         ) from error
 
 
-def _bomb(what: str) -> DocumentError:
+def bomb(what: str) -> DocumentError:
+    """What is said of a file that holds far more than it seems."""
     return DocumentError(
         f"The file unpacks to {what}; that is not an ordinary document.",
         failure_code="bomb",

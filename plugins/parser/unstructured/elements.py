@@ -56,7 +56,7 @@ def web_page_file(file_path: Path) -> Iterator[Piece]:
 
 
 def mail(file_path: Path) -> Iterator[Piece]:
-    """Head and body of an eml file; what is attached is not read."""
+    """Head and body of an eml file; what is attached is named by ``attachments``."""
     _go_offline()
     from unstructured.partition.email import partition_email
 

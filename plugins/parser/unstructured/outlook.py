@@ -12,7 +12,7 @@ from plugins.parser.unstructured.pieces import Piece, corrupt
 
 
 def read(file_path: Path) -> Iterator[Piece]:
-    """Head and body of a msg file; what is attached is not read."""
+    """Head and body of a msg file; what is attached is named by ``attached``."""
     from oxmsg import Message
 
     try:
@@ -29,6 +29,23 @@ def read(file_path: Path) -> Iterator[Piece]:
     for paragraph in plain.replace("\r\n", "\n").replace("\r", "\n").split("\n\n"):
         if paragraph.strip():
             yield BlockKind.TEXT, 0, paragraph.strip()
+
+
+def attached(file_path: Path) -> list[str]:
+    """Names of what is attached to a msg file; an attached mail has a display name only."""
+    from oxmsg import Message
+    from oxmsg.domain import constants
+
+    try:
+        attachments = Message.load(str(file_path)).attachments
+        return [
+            found.file_name or found.properties.str_prop_value(constants.PID_DISPLAY_NAME) or ""
+            for found in attachments
+        ]
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise corrupt("Outlook") from error
 
 
 def _head(message: Any) -> Iterator[Piece]:

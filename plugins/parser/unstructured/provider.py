@@ -1,4 +1,4 @@
-"""How are office files, books, web pages, mails and marked-up texts read?
+"""How are office files, books, web pages, mails, marked-up texts and lists of archives read?
 
 Word, HTML and mail through ``unstructured``; the others through the libraries below it or by their own format, because
 speaker notes, column names and headings would be lost otherwise.
@@ -18,8 +18,10 @@ from core.errors import DocumentError
 from core.types import BlockKind, Health, ParsedDocument, PluginStatus
 from plugins.interfaces import PluginContext
 from plugins.parser.unstructured import (
+    attachments,
     elements,
     legacy,
+    listing,
     markup,
     outlook,
     packed_xml,
@@ -54,6 +56,9 @@ BY_SUFFIX = {
     ".org": "text/org",
     ".rst": "text/x-rst",
     ".xml": "application/xml",
+    ".zip": "application/zip",
+    ".tar": "application/x-tar",
+    ".tgz": "application/gzip",
 }
 
 PROGRAMS = {
@@ -160,9 +165,16 @@ class UnstructuredParser:
                 return markup.rst(path)
             case ".xml":
                 return plain_xml.read(path)
+            case ".eml":
+                return replace(_one_page(elements.mail(path)), warnings=attachments.warning(attachments.in_mail(path)))
+            case ".msg":
+                return replace(_one_page(outlook.read(path)), warnings=attachments.warning(outlook.attached(path)))
+            case ".zip" | ".tar" | ".tgz":
+                return listing.read(path)
+            case ".docx":
+                return _one_page(elements.word(path))
             case _:
-                readers = {".docx": elements.word, ".eml": elements.mail, ".msg": outlook.read}
-                return _one_page(readers.get(suffix, elements.web_page_file)(path))
+                return _one_page(elements.web_page_file(path))
 
     def _converted(self, path: Path, new_format: str) -> ParsedDocument:
         with legacy.folder() as folder:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -31,6 +33,19 @@ def zipped(**members: bytes) -> bytes:
         for name, content in members.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def tarred(tar_format: int = tarfile.PAX_FORMAT) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tar_format) as archive:
+        archive.addfile(tarfile.TarInfo("empty"))
+    return buffer.getvalue()
+
+
+def test_a_bundle_of_files_is_an_archive(tmp_path: Path) -> None:
+    assert detected(tmp_path, zipped(readme=b"hello"), "a.zip") == "application/zip"
+    assert detected(tmp_path, zipped(readme=b"hello"), "unnamed") == "application/zip"
+    assert detected(tmp_path, zipped(), "empty.zip") == "application/zip"
 
 
 def detected(folder: Path, content: bytes, filename: str) -> str:
@@ -139,6 +154,9 @@ def test_text_is_text_in_every_usual_encoding(tmp_path: Path, encoding: str) -> 
         (b"MM\x00*" + bytes(50), "image/tiff"),
         (b"RIFF\x00\x01\x00\x00WEBPVP8 " + bytes(50), "image/webp"),
         (b"BM\x96\x01\x00\x00" + bytes(50), "image/bmp"),
+        (tarred(), "application/x-tar"),
+        (tarred(tarfile.GNU_FORMAT), "application/x-tar"),
+        (gzip.compress(tarred()), "application/gzip"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("filename", ["unnamed", "wrong.txt", "wrong.pdf"])
@@ -170,8 +188,12 @@ def test_what_begins_in_its_own_way_is_known_whatever_its_name(
         (b"words" + bytes(3) + b"words", "a.txt", "unsupported_type"),
         (b"plain words", "a.pdf", "mislabelled"),
         (b"plain words", "a.DOCX", "mislabelled"),
-        (zipped(readme=b"hello"), "a.zip", "archive"),
-        (zipped(**{"[Content_Types].xml": b"<x/>", "other/part.xml": b""}), "a.docx", "archive"),
+        (gzip.compress(b"one file, no archive" * 50), "a.tar.gz", "archive"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(50), "a.7z", "archive"),
+        (zipped(readme=b"hello"), "a.docx", "mislabelled"),
+        (zipped(**{"[Content_Types].xml": b"<x/>", "other/part.xml": b""}), "a.docx", "unsupported_type"),
+        (packed("application/vnd.oasis.opendocument.presentation", {"a": "b"}), "a.odp", "unsupported_type"),
+        (zipped(**{"Index/Document.iwa": b"x"}), "a.pages", "unsupported_type"),
         (saved(WordDocument())[:2000], "a.docx", "corrupt"),
         (b"PK\x03\x04" + bytes(100), "a.xlsx", "corrupt"),
     ],
