@@ -56,6 +56,17 @@ async def test_from_sign_in_to_the_highlighted_page(start_site: StartSite) -> No
         await expect(page.locator("[data-kf=sources]")).to_be_visible()
         await expect(page.locator("[data-kf=receipt][data-state=completed]")).to_contain_text("manual.pdf ready")
         await expect(page.locator(".ai-message").last).to_contain_text("Ingrid Solheim")
+        await _drop(
+            page, {"manual.pdf": pdf_pages([MANUAL[0], ["Safety", "The emergency valve is tested by Ola Berg."]])}
+        )
+        await _ask(page, "Who tests the emergency valve now?")
+        await expect(page.locator("[data-kf=receipt][data-state=completed]").last).to_contain_text("version 2")
+        await expect(page.locator(".ai-message").last).to_contain_text("Ola Berg")
+        await page.click('a[href="#cite-1"] >> nth=0')
+        await expect(page.locator("[data-kf=superseded]")).to_contain_text(
+            "another version of this document answers now"
+        )
+        await _expect_highlight(page)
     async with site.visit(phone=True, dark=True) as page:
         assert await page.evaluate("document.documentElement.classList.contains('dark')")
         await _ask(page, "Who tests the emergency valve?")

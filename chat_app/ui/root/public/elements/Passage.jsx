@@ -69,18 +69,7 @@ function Page() {
   );
 }
 
-function Section() {
-  const [passage, setPassage] = useState(null);
-  const [problem, setProblem] = useState("");
-
-  useEffect(() => {
-    fetch(address("", { start: props.char_start, end: props.char_end })).then(async (response) => {
-      const body = await response.json();
-      if (response.ok) setPassage(body);
-      else setProblem(body.detail || "The passage cannot be shown.");
-    }).catch(() => setProblem("The passage could not be loaded. Is the connection there?"));
-  }, []);
-
+function Section({ passage, problem }) {
   useEffect(() => {
     if (passage) document.querySelector("mark.kf-passage")?.scrollIntoView({ block: "center" });
   }, [passage]);
@@ -89,7 +78,6 @@ function Section() {
   if (!passage) return <div className="h-48 w-full animate-pulse rounded bg-muted" aria-label="Loading the passage" />;
   return (
     <div className="flex flex-col gap-2 text-sm">
-      {passage.superseded && <p role="note" className="rounded bg-muted px-3 py-2">Superseded: another version of this document answers now. This is the one that was cited.</p>}
       {passage.heading_path.length > 0 && <p className="text-muted-foreground">{passage.heading_path.join(" › ")}</p>}
       <div className="whitespace-pre-wrap leading-relaxed overflow-auto rounded border p-3" style={{ overflowWrap: "anywhere", maxHeight: "70vh" }}>
         {flowing(passage.text.slice(0, passage.char_start))}
@@ -103,6 +91,17 @@ function Section() {
 export default function Passage() {
   const file = `/api/v1/documents/${props.document_id}/versions/${props.version_id}/file`;
   const version = props.version_number > 1 ? ` · version ${props.version_number}` : "";
+  const [passage, setPassage] = useState(null);
+  const [problem, setProblem] = useState("");
+
+  useEffect(() => {
+    fetch(address("", { start: props.char_start, end: props.char_end })).then(async (response) => {
+      const body = await response.json();
+      if (response.ok) setPassage(body);
+      else setProblem(body.detail || "The passage cannot be shown.");
+    }).catch(() => setProblem("The passage could not be loaded. Is the connection there?"));
+  }, []);
+
   return (
     <div className="flex flex-col gap-3" data-kf="passage">
       <div className="flex items-center gap-2 text-sm text-muted-foreground">
@@ -111,7 +110,12 @@ export default function Passage() {
           <Download className="h-4 w-4" aria-hidden="true" />File
         </a>
       </div>
-      {/^(application\/pdf$|image\/)/.test(props.mime_type) ? <Page /> : <Section />}
+      {passage?.superseded && (
+        <p role="note" data-kf="superseded" className="rounded bg-muted px-3 py-2 text-sm">
+          Superseded: another version of this document answers now. This is the one that was cited.
+        </p>
+      )}
+      {/^(application\/pdf$|image\/)/.test(props.mime_type) ? <Page /> : <Section passage={passage} problem={problem} />}
     </div>
   );
 }
