@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid5
@@ -16,8 +15,6 @@ from core.types import ChunkDraft
 from db.models import DocumentChunk, DocumentVersion
 from services.lexical import NOTHING, Statistics, count_terms
 
-_RULE = re.compile(r"^[ \t]*\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*\n?", re.MULTILINE)
-_BAR = re.compile(r"[ \t]*\|[ \t]*")
 SEARCHED = "searched"
 _INSERT = insert(DocumentChunk.__table__).values(tsv=func.to_tsvector("simple", bindparam(SEARCHED)))  # type: ignore[arg-type]  # a Table
 """Compiled once; many rows go to the server together."""
@@ -35,12 +32,8 @@ def chunk_ids(version_id: UUID, drafts: Sequence[ChunkDraft]) -> list[UUID]:
 
 
 def indexed_text(context: str, content: str) -> str:
-    """What is embedded and counted of a chunk: its text under its title and headings.
-
-    Without the bars of tables: to the model each is a word that says nothing, a tenth of all in a report of numbers.
-    """
-    text = f"{context}\n{content}" if context else content
-    return _BAR.sub(" ", _RULE.sub("", text)) if "|" in text else text
+    """What is embedded and counted of a chunk: its text under its title and headings."""
+    return f"{context}\n{content}" if context else content
 
 
 async def statistics_of(session: AsyncSession, version_id: UUID | None) -> Statistics:
