@@ -208,18 +208,21 @@ async def test_where_memory_is_short_one_document_is_read_at_a_time(
 ) -> None:
     for number in range(3):
         await upload(department, f"note-{number}")
-    reader, left = Reader(), [300.0]
+    reader, left, looks = Reader(), [300.0], [0]
+
+    def memory_mb() -> float:
+        looks[0] += 1
+        return left[0]
+
     dispatcher = Dispatcher(
-        maintenance,
-        lambda: pipeline(department.services, reader),
-        places=3,
-        spare_mb=400,
-        memory_mb=lambda: left[0],
+        maintenance, lambda: pipeline(department.services, reader), places=3, spare_mb=400, memory_mb=memory_mb
     )
     with serving(dispatcher):
         assert len(await reader.until(1)) == 1
-        dispatcher.ring()
-        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            while looks[0] < 3:
+                dispatcher.ring()
+                await asyncio.sleep(0.01)
         assert len(dispatcher.in_hand) == 1
         left[0] = 500.0
         dispatcher.ring()
