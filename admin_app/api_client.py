@@ -63,9 +63,9 @@ class ApiClient:
         """Change something."""
         return self._call("PATCH", path, json=body)
 
-    def delete(self, path: str) -> None:
-        """Remove something."""
-        self._call("DELETE", path)
+    def delete(self, path: str) -> Any:
+        """Remove something; the receipt."""
+        return self._call("DELETE", path)
 
     def upload(self, filename: str, content: IO[bytes], **params: str) -> Any:
         """Hand in a file; the receipt."""

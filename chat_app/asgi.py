@@ -13,7 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from chat_app.gateway import errors
 from chat_app.gateway.dependencies import services_in
 from chat_app.gateway.middleware import BodyLimit, RequestLog, SameOriginSockets
-from chat_app.gateway.routers import health, sign_in
+from chat_app.gateway.routers import health, own_files, sign_in
 from chat_app.gateway.routers.v1 import ROUTERS
 from chat_app.ui.mount import mount_chat
 from core.errors import KnowledgeFoundryError
@@ -46,7 +46,7 @@ def create_app(settings: GatewaySettings, opened: OpenServices = open_live) -> F
     )
     app.state.settings = settings
     errors.install(app)
-    for router in (health.router, sign_in.router, *ROUTERS):
+    for router in (health.router, sign_in.router, own_files.router, *ROUTERS):
         app.include_router(router)
     sockets = mount_chat(app, settings, lambda: services_in(app))
     app.add_middleware(

@@ -8,18 +8,6 @@ from pydantic import Field, SecretStr, model_validator
 
 from config.section import Section, Share
 
-_SUPPORTED_TYPES = (
-    "application/pdf",
-    "text/plain",
-    "text/markdown",
-    "text/html",
-    "text/csv",
-    "message/rfc822",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-)
-
 
 class AuthSettings(Section):
     """Signing in."""
@@ -85,10 +73,17 @@ class IngestionSettings(Section):
     chunk_overlap: int = Field(50, ge=0, description="Tokens a chunk repeats from the one before.")
     min_chunk_size: int = Field(100, ge=1, description="Smaller pieces are joined to their neighbour.")
     max_chunk_size: int = Field(2000, ge=16, description="No chunk is larger, tables included.")
-    supported_types: tuple[str, ...] = Field(_SUPPORTED_TYPES, min_length=1, description="Types that may be uploaded.")
+    supported_types: tuple[str, ...] = Field(
+        ("*",), min_length=1, description="MIME types that may be uploaded, such as image/*; * takes all that are read."
+    )
     max_file_size_mb: int = Field(50, ge=1, le=10_000, description="Largest file.")
+    read_attachments: bool = Field(True, description="Read what is attached to mails as documents of their own.")
+    unpack_archives: bool = Field(False, description="Read the files in zip and tar archives; else they are listed.")
     partial_answers: bool = Field(
         False, description="Let the first version of a long document answer page by page while it is read; it is said."
+    )
+    max_own_files: int = Field(
+        50, ge=0, description="Files that somebody who only asks may hand in for himself; 0 allows none."
     )
     parse_memory_mb: int = Field(2048, ge=256, description="Address space of the process that reads a file.")
     parse_cpu_s: int = Field(120, ge=1, description="Processor seconds it may use.")
@@ -102,6 +97,11 @@ class IngestionSettings(Section):
     parse_processes: int | None = Field(
         None, ge=1, le=64, description="Files read at the same time by a worker; null chooses from its processors."
     )
+
+    @property
+    def max_file_bytes(self) -> int:
+        """The same in bytes."""
+        return self.max_file_size_mb * 1_000_000
 
     @model_validator(mode="after")
     def _sizes_are_ordered(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -83,6 +83,31 @@ class ParsedPage:
     """In the order of the text, without overlap; only of a page whose file does not know where its words stand."""
 
 
+class PartKind(StrEnum):
+    """How a file lies in another."""
+
+    ATTACHED = "attached"
+    """To a mail."""
+    PACKED = "packed"
+    """In an archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file inside a file.
+
+    Attributes:
+        name: As the file says it, which may be a path that leads anywhere.
+        content: Gives its bytes, block by block, while the file it lies in is open; None where it cannot be had.
+        problem: Why it cannot, in plain words; empty when nobody asked for it.
+    """
+
+    name: str
+    kind: PartKind
+    content: Callable[[], Iterator[bytes]] | None = None
+    problem: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
     """What a parser read.
@@ -90,12 +115,14 @@ class ParsedDocument:
     Attributes:
         paged: Whether page numbers mean something to a reader (pdf, slides, sheets), so that citations show them.
         warnings: Sentences about what could not be read, such as a damaged page; shown with the document.
+        parts: Files in it that are documents of their own, such as attachments of a mail.
     """
 
     pages: tuple[ParsedPage, ...]
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     paged: bool = True
     warnings: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def text(self) -> str:

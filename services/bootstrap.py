@@ -246,14 +246,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
     accounts = AccountService(database, sessions, password_rules=rules)
     models, policies = open_models(settings, plugins, ground.redis), DataPolicyService(database)
     reranking = open_reranking(settings, plugins, ground.context)
-    max_file_bytes = settings.ingestion.max_file_size_mb * MEGABYTE
-    ingestion = IngestionService(
-        database,
-        ground.blobs,
-        ground.queue,
-        max_file_bytes=max_file_bytes,
-        max_queued=settings.ingestion.max_queued,
-    )
+    ingestion = IngestionService(database, ground.blobs, ground.queue, settings.ingestion)
     stores = Stores(indexes, ground.blobs, ground.queue, ground.redis)
     removal = RemovalService(database, stores, backup_days=settings.storage.backup_days)
     template = _graph_context(settings, models, reranking, retriever, embedding)
@@ -281,7 +274,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
         removal=removal,
         operator=OperatorService(settings, database, stores),
         ingestion=ingestion,
-        uploads=ResumableUploads(ground.blobs, ingestion, max_file_bytes=max_file_bytes),
+        uploads=ResumableUploads(ground.blobs, ingestion, max_file_bytes=settings.ingestion.max_file_bytes),
         versions=VersionService(database, indexes, ground.lexical, ingestion),
         chats=ground.chats,
         starters=StarterService(database, sample_starters()),

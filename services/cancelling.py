@@ -16,6 +16,7 @@ from core.identity import Principal
 from db.models import Document, Task
 from db.repositories.documents import DocumentRepository
 from services.audit import ClientInfo, record
+from services.own_files import require_document_writer
 from services.partial import take_back
 from services.receipts import receipt_of
 from services.views import IngestionStage, Receipt
@@ -35,6 +36,7 @@ async def cancel_task(session: AsyncSession, principal: Principal, task_id: UUID
     if not rows:
         raise NotFoundError(f"There is no task {task_id} that you may see.")
     task, version = rows[0]
+    await require_document_writer(session, principal, await session.get_one(Document, version.document_id))
     cancelled = await session.scalar(
         update(Task)
         .where(Task.id == task_id, Task.status.in_(("queued", "running")))

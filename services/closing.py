@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import any_, delete, func, select, update
+from sqlalchemy import ColumnElement, any_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.types import JsonValue
@@ -28,6 +28,7 @@ from db.models import (
     Task,
     User,
 )
+from db.repositories.documents import with_parts
 from db.repositories.lexical import LexicalRepository
 from services.chunk_rows import statistics_of
 from services.leases import LEASE
@@ -51,10 +52,11 @@ class Order:
 
 
 async def close_document(session: AsyncSession, order: Order, document_id: UUID) -> UUID:
-    """Close one document. Returns its receipt, as the others do."""
+    """Close one document, and those that lay in its file. Returns its receipt, as the others do."""
     await _alone(session, order)
-    ends_at = await _close_documents(session, order, [document_id])
-    traces = await of_documents(session, [document_id], of_one=Traces())
+    documents = await _with_parts(session, [document_id])
+    ends_at = await _close_documents(session, order, documents)
+    traces = await of_documents(session, documents, of_one=Traces())
     return await _receipt(session, order, ("document", document_id), traces, ends_at)
 
 
@@ -71,7 +73,10 @@ async def close_collection(session: AsyncSession, order: Order, collection_id: U
 
 
 async def close_user(session: AsyncSession, order: Order, user_id: UUID, *, with_documents: bool) -> UUID:
-    """Close an account; no credential of it works from here on. Documents stay, and belong to nobody, or go too."""
+    """Close an account; no credential of it works from here on.
+
+    What it handed in for everybody stays, and belongs to nobody, or goes too; its own files go.
+    """
     await _alone(session, order)
     user = await session.get_one(User, user_id, with_for_update=True)
     user.is_deleted, user.is_active, user.hashed_password = True, False, None
@@ -79,13 +84,15 @@ async def close_user(session: AsyncSession, order: Order, user_id: UUID, *, with
     user.preferences = {}
     for table in (Session, ApiKey):
         await session.execute(delete(table).where(table.user_id == user_id))
-    traces, ends_at = Traces(users=(user_id,)), None
+    own = list(await session.scalars(select(Collection.id).where(Collection.user_id == user_id)))
+    theirs: ColumnElement[bool] = Document.collection_id.in_(own)
     if with_documents:
-        documents = list(await session.scalars(select(Document.id).where(Document.user_id == user_id)))
-        ends_at = await _close_documents(session, order, documents)
-        traces = await of_documents(session, documents, of_one=traces)
-    else:
-        await session.execute(update(Document).where(Document.user_id == user_id).values(user_id=None))
+        theirs |= Document.user_id == user_id
+    documents = await _with_parts(session, list(await session.scalars(select(Document.id).where(theirs))))
+    ends_at = await _close_documents(session, order, documents)
+    traces = await of_documents(session, documents, of_one=Traces(collections=tuple(own), users=(user_id,)))
+    await session.execute(update(Collection).where(Collection.id.in_(own)).values(is_deleted=True))
+    await session.execute(update(Document).where(Document.user_id == user_id, ~theirs).values(user_id=None))
     await session.execute(update(Task).where(Task.user_id == user_id).values(user_id=None))
     return await _receipt(session, order, ("user", user_id), traces, ends_at)
 
@@ -115,6 +122,10 @@ async def close_version(session: AsyncSession, order: Order, version: DocumentVe
 async def _alone(session: AsyncSession, order: Order) -> None:
     """Uploads hold the organisation's row too: none slips in between."""
     await session.get(Organization, order.organization_id, with_for_update=True)
+
+
+async def _with_parts(session: AsyncSession, documents: Sequence[UUID]) -> list[UUID]:
+    return list(await session.scalars(with_parts(Document.id == any_(id_array(documents)))))
 
 
 async def _close_documents(session: AsyncSession, order: Order, documents: Sequence[UUID]) -> datetime | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from core.errors import ValidationError
 from core.identity import Principal, Role
 from core.types import Chunk, DataClass
-from db.models import Document, DocumentVersion, Task
+from db.models import Collection, Document, DocumentVersion, Task
 from db.repositories.documents import PARTIAL, DocumentRepository
 from db.unit_of_work import Database
 from plugins.parser.drawing import PageDrawer, Quote
@@ -18,6 +18,7 @@ from services import cursors, word_places
 from services.audit import ClientInfo
 from services.blobs import BlobStore
 from services.near_duplicates import similar_to
+from services.own_files import may_write
 from services.receipts import receipt_of, warnings_of
 from services.removal import RemovalService
 from services.task_progress import PagesRead
@@ -65,6 +66,7 @@ class DocumentService:
                     document_count=row[1],
                     data_class=DataClass(row[0].data_class),
                     retention_days=row[0].retention_days,
+                    is_own=row[0].user_id is not None,
                 )
                 for row in rows
             )
@@ -77,18 +79,24 @@ class DocumentService:
         limit: int = 50,
         status: DocumentStatus | None = None,
         query: str = "",
+        mine: bool = False,
     ) -> DocumentPage:
-        """Readable documents, newest first."""
+        """Readable documents, newest first; with ``mine`` those alone that the principal handed in."""
         principal.require(Role.VIEWER)
         size = cursors.valid_limit(limit)
         async with self._database.transaction(principal.organization_id) as session:
             documents = DocumentRepository(session)
             rows, total = await documents.list_page(
-                principal, after=cursors.decode(cursor), limit=size + 1, status=status, query=query.replace("\x00", "")
+                principal,
+                after=cursors.decode(cursor),
+                limit=size + 1,
+                status=status,
+                query=query.replace("\x00", ""),
+                mine=mine,
             )
             shown = rows[:size]
             tasks = await documents.latest_tasks([row[0].id for row in shown])
-            items = tuple(_view(row, tasks.get(row[0].id)) for row in shown)
+            items = tuple(_view(principal, row, tasks.get(row[0].id)) for row in shown)
         last = shown[-1][0] if len(rows) > size else None
         return DocumentPage(
             items=items, next_cursor=cursors.encode(last.created_at, last.id) if last else None, total=total
@@ -108,11 +116,19 @@ class DocumentService:
                 principal, after=None, limit=1, status=None, query="", document_id=document_id
             )
             tasks = await documents.latest_tasks([document_id])
-            view, version = _view(rows[0], tasks.get(document_id)), rows[0][1]
+            view, version = _view(principal, rows[0], tasks.get(document_id)), rows[0][1]
             if version is None:
                 return view
             similar = await similar_to(session, documents.readable(principal), version)
             return view.model_copy(update={"similar": similar})
+
+    async def states_with_parts(
+        self, principal: Principal, document_ids: frozenset[UUID]
+    ) -> dict[UUID, DocumentStatus]:
+        """How far documents are, and all that lay in their files, such as attachments; of those that may be read."""
+        async with self._database.transaction(principal.organization_id) as session:
+            states = await DocumentRepository(session).states_with_parts(document_ids, principal=principal)
+        return {document_id: DocumentStatus(state) for document_id, state in states.items()}
 
     async def delete(self, principal: Principal, document_id: UUID, *, client: ClientInfo) -> DeletionView:
         """Remove a document: it stops answering at once, then text, vectors and files go; the receipt says so.
@@ -220,7 +236,9 @@ def _span(chunk: Chunk, start: int | None, end: int | None, length: int) -> tupl
 
 
 def _view(
-    row: Row[Document, DocumentVersion | None, str, str | None], task: tuple[Task, DocumentVersion] | None
+    principal: Principal,
+    row: Row[Document, DocumentVersion | None, Collection, str | None],
+    task: tuple[Task, DocumentVersion] | None,
 ) -> DocumentView:
     document, version, collection, email = row
     newest = task[1] if task else None
@@ -245,9 +263,11 @@ def _view(
         pages=version.page_count if version else None,
         chunks=version.chunk_count if version else None,
         collection_id=document.collection_id,
-        collection_name=collection,
+        collection_name=collection.name,
+        may_change=may_write(principal, collection),
         uploaded_by=email or "",
         created_at=document.created_at,
         indexed_at=document.indexed_at,
+        parent_id=document.parent_document_id,
         latest_task=receipt_of(*task) if task else None,
     )

@@ -21,9 +21,10 @@ from core.identity import Principal, Role, Scope
 from db.models import Document, DocumentVersion
 from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
+from services.admission import clean_filename
 from services.audit import ClientInfo
 from services.documents import DocumentService
-from services.ingestion import DEFAULT_COLLECTION, IngestionService, clean_filename
+from services.ingestion import DEFAULT_COLLECTION, IngestionService
 from services.views import Receipt
 
 log = structlog.get_logger(__name__)

@@ -19,10 +19,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from config.models import Settings
+from config.product import IngestionSettings
 from core.crash_points import crash_point
 from core.errors import ConflictError, DocumentError, KnowledgeFoundryError
 from core.text import language
-from core.types import ChunkDraft, JsonValue, ParsedDocument, VectorPayload
+from core.types import ChunkDraft, JsonValue, ParsedDocument, Part, VectorPayload
 from db.models import Document, DocumentVersion, Task
 from db.unit_of_work import Database
 from plugins.interfaces import EmbeddingProvider
@@ -35,6 +36,7 @@ from services.kept_versions import Carrying
 from services.leases import Lease, LeaseKeeper, LeaseLostError
 from services.lexical import LexicalIndex, TermCounts, count_terms
 from services.partial import PartialAnswers, take_back
+from services.parts import PartKeeper
 from services.shared_embedding import SharedEmbedding
 from services.switching import TASK_MOVE
 from services.task_progress import TaskProgress
@@ -47,7 +49,9 @@ log = structlog.get_logger(__name__)
 
 Ended = Callable[[UUID, UUID], None]
 """Is told organisation and task once an ingestion ended, well or not; must neither wait nor fail."""
-Parse = Callable[[Path, str], Awaitable[ParsedDocument]]
+Take = Callable[[Sequence[Part]], Awaitable[None]]
+"""Is given the files inside a file while they can be read."""
+Parse = Callable[[Path, str, Take], Awaitable[ParsedDocument]]
 """Reads a file of a MIME type in a limited child process."""
 
 MAX_ATTEMPTS = 3
@@ -113,7 +117,7 @@ class IngestionPipeline:
         indexes: Indexes,
         lexical: LexicalIndex,
         rules: ChunkingRules,
-        answers_partially: bool = False,
+        settings: IngestionSettings | None = None,
         ended: Ended = lambda _organization, _task: None,
     ) -> None:
         self._database = database
@@ -125,9 +129,9 @@ class IngestionPipeline:
         self._indexes = indexes
         self._lexical = lexical
         self._rules = rules
-        self._answers_partially = answers_partially
+        self._settings = settings or IngestionSettings()
         self._carrying = Carrying(database, leases, indexes, lexical)
-        self._switch = VersionSwitch(database, leases, indexes)
+        self._switch = VersionSwitch(database, leases, indexes, blobs)
         self._ended = ended
 
     async def run(self, organization_id: UUID, task_id: UUID) -> None:
@@ -179,7 +183,8 @@ class IngestionPipeline:
         if work.is_read and await self._carrying.carry(progress, payload):
             return
         crash_point("parse.begin")
-        parsed = await self._read(work)
+        keeper = PartKeeper(self._blobs, lease.organization_id, work.filename, self._settings)
+        parsed = await self._read(work, keeper.take)
         crash_point("parse.done")
         await progress.enter(IngestionStage.CHUNKING, 30)
         # Off the loop: hundreds of pages take seconds, and the heartbeat must go on.
@@ -195,6 +200,7 @@ class IngestionPipeline:
             self._embedding.model_name,
             str(self._rules),
             signature,
+            keeper.parts,
         )
         chunks = Indexed(
             payload,
@@ -205,7 +211,7 @@ class IngestionPipeline:
         )
         vectors = VersionVectors(self._database, self._indexes, self._shared, self._embedding.model_name, progress)
         partial = PartialAnswers(self._database, self._leases, progress, reading)
-        reached = await vectors.store(chunks, partial.publish if self._answers_partially else None)
+        reached = await vectors.store(chunks, partial.publish if self._settings.partial_answers else None)
         await progress.enter(IngestionStage.VERIFYING, LAST_PERCENT)
         try:
             await vectors.probe(chunks)
@@ -248,15 +254,15 @@ class IngestionPipeline:
                 and version.chunking == str(self._rules),
             )
 
-    async def _read(self, work: _Work) -> ParsedDocument:
+    async def _read(self, work: _Work, take: Take) -> ParsedDocument:
         path = self._blobs.resolve(work.file_path)
         try:
-            return await self._parse(path, work.mime_type)
+            return await self._parse(path, work.mime_type, take)
         except DocumentError as error:
             if error.failure_code != "parser_crashed":
                 raise
         # Perhaps it was ended for the sake of others, when memory was short; a file that does it again is to blame.
-        return await self._parse(path, work.mime_type)
+        return await self._parse(path, work.mime_type, take)
 
     def _cut(self, work: _Work, parsed: ParsedDocument) -> tuple[Sequence[ChunkDraft], Sequence[TermCounts]]:
         """Chunks and their terms."""

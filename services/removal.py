@@ -16,6 +16,7 @@ from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
 from services.audit import ClientInfo, record
 from services.closing import Order, close_collection, close_document, close_user
+from services.own_files import require_document_writer
 from services.purging import Purge, view_of
 from services.traces import Stores
 from services.views import DeletionView
@@ -35,14 +36,15 @@ class RemovalService:
         self._purge = Purge(database.transaction, stores, backup_days=backup_days)
 
     async def delete_document(self, principal: Principal, document_id: UUID, *, client: ClientInfo) -> DeletionView:
-        """Delete a document with all its versions.
+        """Delete a document with all its versions and what lay in its file.
 
         Raises:
             NotFoundError: Absent or not readable.
+            AuthorizationError: It is shared, and the principal is no editor.
         """
-        principal.require(Role.EDITOR, Scope.WRITE)
         async with self._database.transaction(principal.organization_id) as session:
-            await DocumentRepository(session).get(document_id, principal=principal)
+            document = await DocumentRepository(session).get(document_id, principal=principal)
+            await require_document_writer(session, principal, document)
             receipt_id = await close_document(session, _order(principal), document_id)
             _note(session, principal, "document", document_id, client)
         return await self._purge.carry_out(principal.organization_id, receipt_id)

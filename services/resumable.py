@@ -21,9 +21,10 @@ from uuid import UUID, uuid4
 
 from core.errors import ConflictError, DocumentError, NotFoundError, QuotaError, ValidationError
 from core.identity import Principal, Role, Scope
+from services.admission import clean_filename
 from services.audit import ClientInfo
 from services.blobs import UNFINISHED_S, BlobStore, write_all
-from services.ingestion import IngestionService, clean_filename
+from services.ingestion import IngestionService
 from services.views import Receipt, UploadView
 
 BLOCK = 1 << 20
@@ -64,11 +65,12 @@ class ResumableUploads:
         """Make room for a file.
 
         Raises:
+            AuthorizationError: The place is shared, and the principal is no editor.
             DocumentError: It is empty, or larger than a file may be.
             QuotaError: The person has too many unfinished ones.
             ProviderUnavailableError: The disk is almost full.
         """
-        principal.require(Role.EDITOR, Scope.WRITE)
+        await self._ingestion.require_right(principal, collection_id, document_id)
         name = clean_filename(filename)
         if size_bytes < 1:
             raise DocumentError("The file is empty.", failure_code="empty", next_step="Upload a file with content.")
@@ -154,7 +156,7 @@ class ResumableUploads:
             raise
 
     async def _mine(self, principal: Principal, upload_id: UUID) -> tuple[Path, _Kept]:
-        principal.require(Role.EDITOR, Scope.WRITE)
+        principal.require(Role.VIEWER, Scope.WRITE)
         part = self._part(principal, upload_id)
         try:
             kept = _Kept(**json.loads(await asyncio.to_thread(_note(part).read_text, "utf-8")))

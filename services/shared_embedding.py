@@ -16,7 +16,7 @@ from core.errors import KnowledgeFoundryError
 from core.types import Vector
 from plugins.interfaces import EmbeddingProvider
 
-AT_ONCE = 96
+AT_ONCE = 128
 """Texts in one run; more would let a short document wait for long ones."""
 RUNS = 2
 """At the same time: while one fills the cores, the next one's texts are cut into tokens."""

@@ -16,18 +16,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.crash_points import crash_point
 from core.types import ChunkDraft, JsonValue, ParsedDocument, ParsedPage
-from db.models import Document, DocumentVersion
+from db.models import Document, DocumentVersion, Organization
 from db.repositories.documents import PARTIAL
 from db.repositories.indexes import IndexRepository
 from db.repositories.lexical import LexicalRepository
 from db.repositories.versions import VersionRepository
 from db.unit_of_work import Database
 from services import near_duplicates, word_places
+from services.blobs import BlobStore
 from services.chunk_rows import replace_chunks, statistics_of
 from services.coverage import COVERAGE, coverage_of
 from services.indexes import Index, Indexes
 from services.leases import Lease, LeaseKeeper
 from services.lexical import NOTHING, Statistics, TermCounts
+from services.parts import Parts, lock_for_parts, place
 from services.receipts import WARNINGS
 from services.switching import hand_over, is_overtaken
 from services.task_progress import PagesRead, TaskProgress
@@ -44,6 +46,7 @@ class Reading:
         model: Embedding model its vectors come from.
         rules: By which it was cut.
         signature: By which texts that are much alike are found; None for a short one.
+        parts: Files in it that become documents of their own.
     """
 
     document_id: UUID
@@ -55,6 +58,7 @@ class Reading:
     model: str
     rules: str
     signature: bytes | None
+    parts: Parts
 
     @property
     def labels(self) -> dict[int, str]:
@@ -72,10 +76,11 @@ class Reading:
 class VersionSwitch:
     """Writes a version and makes it the active one."""
 
-    def __init__(self, database: Database, leases: LeaseKeeper, indexes: Indexes) -> None:
+    def __init__(self, database: Database, leases: LeaseKeeper, indexes: Indexes, blobs: BlobStore) -> None:
         self._database = database
         self._leases = leases
         self._indexes = indexes
+        self._blobs = blobs
 
     async def switch(self, progress: TaskProgress, reading: Reading, reached: Sequence[Index]) -> Sequence[UUID]:
         """Do it. Returns the chunks of the version that are no more, whose vectors can go.
@@ -89,6 +94,8 @@ class VersionSwitch:
         crash_point("switch.begin")
         lease = progress.lease
         async with self._database.transaction(lease.organization_id) as session:
+            # Before the task and the document, as whoever deletes locks them.
+            organization = await lock_for_parts(session, reading.document_id, reading.parts)
             await self._leases.write(
                 lease,
                 session,
@@ -99,7 +106,7 @@ class VersionSwitch:
                 lease_until=None,
                 meta=progress.finished(),
             )
-            stale = await self._write(session, lease, reading)
+            stale = await self._write(session, lease, reading, organization)
             repository = IndexRepository(session)
             await repository.leave(reading.version_id, {index.id for index in self._indexes.written})
             await repository.join(lease.organization_id, reading.version_id, {index.id for index in reached})
@@ -107,7 +114,9 @@ class VersionSwitch:
         crash_point("switch.committed")
         return stale
 
-    async def _write(self, session: AsyncSession, lease: Lease, reading: Reading) -> Sequence[UUID]:
+    async def _write(
+        self, session: AsyncSession, lease: Lease, reading: Reading, organization: Organization | None
+    ) -> Sequence[UUID]:
         document = await session.get_one(Document, reading.document_id, with_for_update=True)
         overtaken = await is_overtaken(session, lease.task_id, document)
         # Read before it is overwritten: the version may be the one that answers.
@@ -132,6 +141,9 @@ class VersionSwitch:
         )
         await hand_over(session, document, version)
         document.indexed_at = datetime.now(UTC)
+        if organization is not None:
+            await place(session, self._blobs, organization, document, reading.parts)
+        version.meta = {**version.meta, WARNINGS: [*reading.parsed.warnings, *reading.parts.warnings()]}
         return stale
 
 

@@ -46,6 +46,8 @@ class CollectionView(View):
     """Readable by everybody in the organisation; otherwise only by those it is granted to."""
     document_count: int
     data_class: DataClass = DataClass.INTERNAL
+    is_own: bool = False
+    """The caller's own files, which nobody else reads."""
     retention_days: int | None = None
     """Documents are deleted so many days after their answering version began to answer; None keeps them."""
 
@@ -240,6 +242,10 @@ class DocumentView(View):
     """E-mail address; empty when that account was deleted and the document stayed."""
     created_at: datetime
     indexed_at: datetime | None
+    may_change: bool = False
+    """Whether the caller may read it again, stop that, or delete it."""
+    parent_id: UUID | None = None
+    """The document in whose file it lay, such as the mail it was attached to; it goes with that."""
     latest_task: Receipt | None = None
     similar: tuple[SimilarView, ...] = ()
     """Other readable documents that say the same or nearly; not in lists."""

@@ -20,10 +20,11 @@ from config.plugins import PluginEntry
 from core.background import end
 from core.errors import DocumentError
 from core.security.content_type import ACCEPTED, SUFFIXES
-from core.types import ParsedDocument
+from core.types import ParsedDocument, PartKind
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from plugins.interfaces import DocumentParser
+from plugins.parser.parts import PartLimits
 from plugins.parser.sandbox import ParseLimits, ParserPool
 from plugins.references import resolve, validate_options
 from services.addresses import maintenance_address, redis_url
@@ -36,7 +37,7 @@ from services.maintenance.rounds import Rounds
 from services.moving import Mover
 from services.next_task import Dispatcher
 from services.notifications import Notifications
-from services.pipeline import Ended, IngestionPipeline, rules_for
+from services.pipeline import Ended, IngestionPipeline, Parse, Take, rules_for
 from services.superseded import Superseded
 from services.sweep import Sweep
 from services.unfinished import Unfinished
@@ -229,19 +230,28 @@ def _readers(processors: int) -> int:
     return max(min(2, processors), processors // 2)
 
 
-def _parse_with(settings: Settings, pool: ParserPool) -> Callable[[Path, str], Awaitable[ParsedDocument]]:
+def _parse_with(settings: Settings, pool: ParserPool) -> Parse:
     """The first enabled parser that reads the type, in a limited child."""
     parsers = _parsers(settings)
+    limits = _part_limits(settings)
 
-    async def parse(path: Path, mime_type: str) -> ParsedDocument:
+    async def parse(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         for entry, parser in parsers:
             if parser.supports_mime_type(mime_type):
-                return await pool.parse(entry.plugin, entry.config, path, suffix=SUFFIXES.get(mime_type, ""))
+                suffix = SUFFIXES.get(mime_type, "")
+                return await pool.parse(entry.plugin, entry.config, path, suffix=suffix, limits=limits, take=take)
         raise DocumentError(
             f"No enabled parser reads {mime_type}.", failure_code="unsupported_type", next_step=ACCEPTED
         )
 
     return parse
+
+
+def _part_limits(settings: Settings) -> PartLimits:
+    ingestion = settings.ingestion
+    wanted = {PartKind.ATTACHED: ingestion.read_attachments, PartKind.PACKED: ingestion.unpack_archives}
+    kinds = frozenset(kind for kind, allowed in wanted.items() if allowed)
+    return PartLimits(kinds, file_bytes=ingestion.max_file_bytes, types=ingestion.supported_types)
 
 
 def _parsers(settings: Settings) -> list[tuple[PluginEntry, DocumentParser]]:
@@ -262,9 +272,7 @@ def _mover(services: Services, maintenance: MaintenanceDatabase) -> Mover:
     return Mover(maintenance, services.queue, services.indexes, str(rules_for(services.settings, services.embedding)))
 
 
-def _pipeline(
-    services: Services, parse: Callable[[Path, str], Awaitable[ParsedDocument]], ended: Ended
-) -> IngestionPipeline:
+def _pipeline(services: Services, parse: Parse, ended: Ended) -> IngestionPipeline:
     return IngestionPipeline(
         database=services.database,
         blobs=services.blobs,
@@ -274,6 +282,6 @@ def _pipeline(
         indexes=services.indexes,
         lexical=services.lexical,
         rules=rules_for(services.settings, services.embedding),
-        answers_partially=services.settings.ingestion.partial_answers,
+        settings=services.settings.ingestion,
         ended=ended,
     )

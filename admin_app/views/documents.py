@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
-from admin_app.views import versions
+from admin_app.views import deletion, versions
 
 STATES = ["all", "ready", "indexing", "pending", "failed"]
 
@@ -17,6 +17,7 @@ def show(api: ApiClient) -> None:
     st.title("Documents")
     if told := st.session_state.pop("restored", None):
         st.success(told)
+    deletion.show_last()
     _upload(api)
     left, right = st.columns([3, 1])
     query = left.text_input("Find by name")
@@ -85,9 +86,13 @@ def _detail(api: ApiClient, item: dict[str, Any]) -> None:
     if first.button("Read again", help="Parse and index the newest version once more."):
         api.post(f"/api/v1/documents/{item['id']}/reindex")
         st.success("It is being read again; see Jobs.")
-    with second.popover("Delete …"):
-        st.write("The document stops answering at once. Text, index entries and file are removed.")
-        if st.button("Delete for good", type="primary"):
-            api.delete(f"/api/v1/documents/{item['id']}")
-            st.rerun()
+    with second:
+        deletion.offer(
+            api,
+            f"/api/v1/documents/{item['id']}",
+            name=item["filename"],
+            warning="The document stops answering at once. Text, index entries and file are removed, and what lay "
+            "in it, such as attachments.",
+            key=item["id"],
+        )
     versions.show(api, item)

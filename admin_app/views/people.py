@@ -5,13 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
+from admin_app.views import deletion
 
 ROLES = ["viewer", "editor", "admin"]
 
 
 def show(api: ApiClient) -> None:
-    """List, add, close."""
+    """List, add, close, delete."""
     st.title("People")
+    deletion.show_last()
     users = api.get("/api/v1/users")
     st.dataframe(
         [
@@ -46,3 +48,13 @@ def show(api: ApiClient) -> None:
         if st.button(word):
             api.patch(f"/api/v1/users/{user['id']}", {"is_active": not user["is_active"]})
             st.rerun()
+        documents = st.checkbox("Delete with the documents that they handed in for everybody")
+        deletion.offer(
+            api,
+            f"/api/v1/users/{user['id']}?documents={str(documents).lower()}",
+            name=user["email"],
+            warning="The account, its sessions, keys and conversations are removed, and files of their own. Documents "
+            f"for everybody {'are removed too' if documents else 'stay, and belong to nobody'}.",
+            key=user["id"],
+            typed=True,
+        )

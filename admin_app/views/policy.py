@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
+from admin_app.views import deletion
 
 CLASSES = {"internal": "Internal: any model that is allowed", "confidential": "Confidential: local models only"}
 
@@ -22,18 +24,41 @@ def show(api: ApiClient) -> None:
 def _collections(api: ApiClient) -> None:
     st.subheader("Collections")
     st.caption("Text of a confidential collection never leaves this installation: without a local model it is refused.")
+    deletion.show_last()
     for collection in api.get("/api/v1/collections"):
-        count = collection["document_count"]
-        chosen = st.selectbox(
-            f"{collection['name']} ({count} document{'s' if count != 1 else ''})",
-            list(CLASSES),
-            index=list(CLASSES).index(collection["data_class"]),
-            format_func=CLASSES.__getitem__,
-            key=f"class-{collection['id']}",
+        _collection(api, collection)
+
+
+def _collection(api: ApiClient, collection: dict[str, Any]) -> None:
+    name, address = collection["name"], f"/api/v1/collections/{collection['id']}"
+    count = collection["document_count"]
+    shown = f"{count} document{'s' if count != 1 else ''}"
+    left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
+    chosen = left.selectbox(
+        f"{name} ({shown})",
+        list(CLASSES),
+        index=list(CLASSES).index(collection["data_class"]),
+        format_func=CLASSES.__getitem__,
+        key=f"class-{collection['id']}",
+    )
+    days = middle.number_input(
+        "Days to keep; 0 is for ever",
+        min_value=0,
+        max_value=36_500,
+        value=collection["retention_days"] or 0,
+        help="Documents are deleted so many days after their answering version began to answer.",
+        key=f"days-{collection['id']}",
+    )
+    if chosen != collection["data_class"]:
+        _told(partial(api.patch, address, {"data_class": chosen}), f"{name} is {chosen} from now on.")
+    if (days or None) != collection["retention_days"]:
+        kept = f"for {days} days" if days else "for ever"
+        _told(partial(api.patch, address, {"retention_days": days or None}), f"{name} keeps documents {kept}.")
+    with right:
+        warning = (
+            f"The collection stops answering at once; {shown} in it, with text, index entries and files, are removed."
         )
-        if chosen != collection["data_class"]:
-            change = partial(api.patch, f"/api/v1/collections/{collection['id']}", {"data_class": chosen})
-            _told(change, f"{collection['name']} is {chosen} from now on.")
+        deletion.offer(api, address, name=name, warning=warning, key=collection["id"], typed=True)
 
 
 def _models(api: ApiClient) -> None:

@@ -13,7 +13,7 @@ from chat_app.ui.caller import ChatCaller
 from chat_app.ui.elements import Refused
 from core.errors import KnowledgeFoundryError
 from services.bootstrap import Services
-from services.views import Receipt, TaskStatus
+from services.views import DocumentStatus, Receipt, TaskStatus
 
 BLOCK = 1 << 18
 POLL_S = 0.3
@@ -61,7 +61,7 @@ async def take_in(services: Services, who: ChatCaller, files: Sequence[Dropped])
 
 
 async def until_read(services: Services, who: ChatCaller, taken: TakenIn) -> frozenset[UUID]:
-    """Wait until every file is ready or has failed; the documents that are ready."""
+    """Wait until every file and all that lies in it is ready or has failed; the documents that are ready."""
     waiting = {receipt.task_id: receipt for receipt in taken.receipts if not receipt.unchanged}
     ready = {receipt.document_id for receipt in taken.receipts if receipt.unchanged}
     while waiting:
@@ -72,7 +72,11 @@ async def until_read(services: Services, who: ChatCaller, taken: TakenIn) -> fro
                 ready.add(receipt.document_id)
             if receipt.status in {TaskStatus.COMPLETED, TaskStatus.FAILED}:
                 del waiting[task_id]
-    return frozenset(ready)
+    while True:
+        states = await services.documents.states_with_parts(who.principal, frozenset(ready))
+        if not any(state in (DocumentStatus.PENDING, DocumentStatus.INDEXING) for state in states.values()):
+            return frozenset(found for found, state in states.items() if state is DocumentStatus.READY)
+        await asyncio.sleep(POLL_S)
 
 
 async def _blocks(path: Path) -> AsyncIterator[bytes]:

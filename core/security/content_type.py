@@ -21,6 +21,8 @@ XLS = "application/vnd.ms-excel"
 MSG = "application/vnd.ms-outlook"
 EPUB = "application/epub+zip"
 ODT = "application/vnd.oasis.opendocument.text"
+ODP = "application/vnd.oasis.opendocument.presentation"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
 SUFFIXES = {
     "application/pdf": ".pdf",
@@ -33,12 +35,15 @@ SUFFIXES = {
     MSG: ".msg",
     EPUB: ".epub",
     ODT: ".odt",
+    ODP: ".odp",
+    ODS: ".ods",
     "application/rtf": ".rtf",
     "application/xml": ".xml",
     "text/org": ".org",
     "text/x-rst": ".rst",
     "text/html": ".html",
     "message/rfc822": ".eml",
+    "application/mbox": ".mbox",
     "text/markdown": ".md",
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
@@ -71,7 +76,7 @@ _BY_NAME = {
     **dict.fromkeys(_CODE, "text/x-code"),
 }  # fmt: skip
 _OFFICE_PARTS = {"word/": DOCX, "ppt/": PPTX, "xl/": XLSX}
-_BY_MIMETYPE_MEMBER = {EPUB.encode(): EPUB, ODT.encode(): ODT}
+_BY_MIMETYPE_MEMBER = {kind.encode(): kind for kind in (EPUB, ODT, ODP, ODS)}
 """What a first member called "mimetype" says (EPUB OCF 3.3, 4.3; OpenDocument 1.3 part 2, 3.3)."""
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _STREAMS = {
@@ -91,6 +96,8 @@ _BY_MAGIC = (
     (b"MM\x00*", "image/tiff"),
 )
 _GZIP = b"\x1f\x8b"
+_MBOX = b"From "
+"""How each mail of a box begins (RFC 4155)."""
 _TAR_PLACE = slice(257, 263)
 _TAR_MARKS = (b"ustar\x00", b"ustar ")
 """What a tar archive says there (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar ends it with a blank)."""
@@ -107,7 +114,7 @@ FAILURE_CODES = frozenset(code for _, _, code in _BINARY)
 """Codes that go with a kind of file; the others stand where they are raised."""
 HEAD = 4096
 ACCEPTED = (
-    "PDF, Word, PowerPoint, Excel, OpenDocument text, RTF, EPUB, HTML, XML, e-mail (eml, msg), pictures of text, "
+    "PDF, Word, PowerPoint, Excel, OpenDocument, RTF, EPUB, HTML, XML, e-mail (eml, msg, mbox), pictures of text, "
     "Markdown, CSV and plain text are read; zip, tar and tar.gz archives are listed."
 )
 _NEVER_TEXT = frozenset(
@@ -247,6 +254,8 @@ def _is_text(head: bytes) -> bool:
 
 
 def _text_type(head: bytes, suffix: str) -> str:
+    if suffix == SUFFIXES["application/mbox"] and head.startswith(_MBOX):
+        return "application/mbox"
     if suffix in _BY_NAME:
         return _BY_NAME[suffix]
     start = head.lstrip()[:200].lower()

@@ -28,11 +28,14 @@ class Collection(Tenant, Base):
             "organization_id",
             "name",
             unique=True,
-            postgresql_where=text("not is_deleted"),
+            postgresql_where=text("not is_deleted and user_id is null"),
         ),
+        Index("uq_collections_user_id", "user_id", unique=True, postgresql_where=text("not is_deleted")),
     )
 
     name: Mapped[str]
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    """Whose own files these are, which nobody else reads, whatever their role; None for all that is shared."""
     is_open: Mapped[bool] = mapped_column(server_default=text("true"))
     data_class: Mapped[str] = mapped_column(server_default="internal")
     retention_days: Mapped[int | None]
@@ -73,6 +76,8 @@ class Document(Tenant, Base):
     collection_id: Mapped[UUID] = mapped_column(ForeignKey("collections.id"), index=True)
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     """Who uploaded it; None once they were deleted and it stayed."""
+    parent_document_id: Mapped[UUID | None] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), index=True)
+    """The document in whose file it lay, such as the mail it was attached to; None for what a person handed in."""
     filename: Mapped[str]
     file_path: Mapped[str]
     mime_type: Mapped[str]

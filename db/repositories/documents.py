@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,6 +43,13 @@ CHUNK_COLUMNS = (
 )
 
 
+def with_parts(start: ColumnElement[bool]) -> Select[UUID]:
+    """Ids of the documents that a condition names, and of all that lay in their files, at any depth."""
+    found = select(Document.id).where(start).cte(recursive=True)
+    found = found.union(select(Document.id).where(Document.parent_document_id == found.c.id))
+    return select(found.c.id)
+
+
 class DocumentRepository:
     """Documents, inside the caller's transaction; never commits."""
 
@@ -55,9 +62,10 @@ class DocumentRepository:
         statement = select(Collection).where(
             Collection.organization_id == principal.organization_id, ~Collection.is_deleted
         )
-        if principal.role.includes(Role.ADMIN):
-            return statement
-        return statement.where(or_(Collection.is_open, Collection.id.in_(principal.collection_ids)))
+        shared: ColumnElement[bool] = Collection.user_id.is_(None)
+        if not principal.role.includes(Role.ADMIN):
+            shared &= or_(Collection.is_open, Collection.id.in_(principal.collection_ids))
+        return statement.where(or_(shared, Collection.user_id == principal.user_id))
 
     def _readable(self, principal: Principal) -> Select[Document]:
         return select(Document).where(
@@ -100,6 +108,11 @@ class DocumentRepository:
             raise NotFoundError(f"There is no collection {collection_id} that you may see.")
         return collection
 
+    async def own_collection(self, principal: Principal) -> Collection | None:
+        """Where the principal's own files lie; None before there are any."""
+        mine = Collection.user_id == principal.user_id
+        return await self._session.scalar(self._readable_collections(principal).where(mine))
+
     # -- documents
 
     async def get(self, document_id: UUID, *, principal: Principal) -> Document:
@@ -112,6 +125,14 @@ class DocumentRepository:
         if document is None:
             raise NotFoundError(f"There is no document {document_id} that you may see.")
         return document
+
+    async def states_with_parts(self, document_ids: Ids[UUID], *, principal: Principal) -> dict[UUID, str]:
+        """States of readable documents and of all that lay in their files."""
+        family = with_parts(Document.id.in_(document_ids))
+        statement = (
+            self._readable(principal).where(Document.id.in_(family)).with_only_columns(Document.id, Document.status)
+        )
+        return {row.id: row.status for row in await self._session.execute(statement)}
 
     async def ready_filenames(self, names: Iterable[str], *, principal: Principal) -> set[str]:
         """Those of these names under which the principal can read a document that answers."""
@@ -127,14 +148,12 @@ class DocumentRepository:
         )
         return await self._session.scalar(statement)
 
-    async def count(self, principal: Principal) -> int:
+    async def count(self, organization_id: UUID) -> int:
         """Living documents of the organisation, readable or not; what the quota counts."""
-        statement = (
-            select(func.count())
-            .select_from(Document)
-            .where(Document.organization_id == principal.organization_id, ~Document.is_deleted)
+        living = select(func.count(Document.id)).where(
+            Document.organization_id == organization_id, ~Document.is_deleted
         )
-        return await self._session.scalar(statement) or 0
+        return await self._session.scalar(living) or 0
 
     async def list_page(
         self,
@@ -145,9 +164,16 @@ class DocumentRepository:
         status: str | None,
         query: str,
         document_id: UUID | None = None,
-    ) -> tuple[Sequence[Row[Document, DocumentVersion | None, str, str | None]], int]:
-        """Newest first: (document, active version, collection name, uploader) rows and how many there are in all."""
+        mine: bool = False,
+    ) -> tuple[Sequence[Row[Document, DocumentVersion | None, Collection, str | None]], int]:
+        """Newest first: (document, active version, collection, uploader) rows and how many there are in all.
+
+        Args:
+            mine: Only what the principal handed in.
+        """
         base = self._readable(principal)
+        if mine:
+            base = base.where(Document.user_id == principal.user_id, Document.parent_document_id.is_(None))
         if document_id is not None:
             base = base.where(Document.id == document_id)
         if status is not None:
@@ -158,7 +184,7 @@ class DocumentRepository:
         if after is not None:
             base = base.where(tuple_(Document.created_at, Document.id) < tuple_(*after))
         statement = (
-            base.with_only_columns(Document, DocumentVersion, Collection.name, User.email)
+            base.with_only_columns(Document, DocumentVersion, Collection, User.email)
             .join(Collection, Collection.id == Document.collection_id)
             .outerjoin(User, User.id == Document.user_id)
             .outerjoin(DocumentVersion, DocumentVersion.id == Document.active_version_id)

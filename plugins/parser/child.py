@@ -65,7 +65,7 @@ def _drawn(path: Path, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parsed(request: dict[str, Any], path: Path, parsers: dict[str, Any], max_characters: int) -> dict[str, Any]:
-    from plugins.parser import archives, transfer
+    from plugins.parser import archives, parts, transfer
 
     archives.check(path)
     key = json.dumps([request["reference"], request["options"]])
@@ -75,7 +75,8 @@ def _parsed(request: dict[str, Any], path: Path, parsers: dict[str, Any], max_ch
         parsers[key] = kind(kind.Options.model_validate(request["options"]))
     document = asyncio.run(parsers[key].parse(path))
     transfer.check_size(document, max_characters)
-    return {"document": transfer.to_json(document)}
+    limits = parts.PartLimits.from_json(request["parts"])
+    return {"document": transfer.to_json(document), "parts": parts.write_out(document.parts, path.parent, limits)}
 
 
 if __name__ == "__main__":

@@ -13,19 +13,23 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from core.errors import DocumentError
-from core.types import ParsedDocument
+from core.types import ParsedDocument, Part
 from plugins.parser.folders import PoolFolder, clear, default_base, lay_out
+from plugins.parser.parts import NOTHING, PartLimits, read_back
 from plugins.parser.transfer import from_json
 
 log = structlog.get_logger(__name__)
+
+Take = Callable[[Sequence[Part]], Awaitable[None]]
+"""Takes what it wants of the files inside a file that was read."""
 
 MAX_ANSWER = 512 * 1024 * 1024
 """Bytes of an answer; the text in it is bounded by ``ParseLimits.max_characters``."""
@@ -132,18 +136,46 @@ class ParserPool:
         self._children: set[_Child] = set()
 
     async def parse(
-        self, reference: str, options: Mapping[str, Any], file_path: Path, *, suffix: str
+        self,
+        reference: str,
+        options: Mapping[str, Any],
+        file_path: Path,
+        *,
+        suffix: str,
+        limits: PartLimits = NOTHING,
+        take: Take | None = None,
     ) -> ParsedDocument:
         """Read a file (by its absolute path) with the parser of that reference.
+
+        Args:
+            limits: Which files inside it ``take`` is given; none of them is readable any more afterwards.
 
         Raises:
             DocumentError: It cannot be read, took too long, or brought the parser down.
         """
-        answer = await self.ask({"reference": reference, "options": dict(options)}, file_path, suffix=suffix)
-        return from_json(answer["document"])
+        parts: list[Part] = []
 
-    async def ask(self, request: Mapping[str, Any], file_path: Path, *, suffix: str = "") -> dict[str, Any]:
+        async def hand_over(answer: dict[str, Any], folder: Path) -> None:
+            parts.extend(read_back(answer["parts"], folder, limits))
+            if take is not None:
+                await take(parts)
+
+        request = {"reference": reference, "options": dict(options), "parts": limits.to_json()}
+        answer = await self.ask(request, file_path, suffix=suffix, then=hand_over)
+        return replace(from_json(answer["document"]), parts=tuple(parts))
+
+    async def ask(
+        self,
+        request: Mapping[str, Any],
+        file_path: Path,
+        *,
+        suffix: str = "",
+        then: Callable[[dict[str, Any], Path], Awaitable[None]] | None = None,
+    ) -> dict[str, Any]:
         """What a child answers about a file, which lies alone in its folder.
+
+        Args:
+            then: Is given the answer and that folder before it is emptied.
 
         Raises:
             DocumentError: It cannot be done, took too long, or brought the child down.
@@ -164,12 +196,17 @@ class ParserPool:
                 code = await self._discard(child)
                 child = None
                 raise _died(code)
-            if answer.get("exit"):
-                await self._discard(child)
-                child = None
-            else:
-                await asyncio.to_thread(clear, child.folder)
-            return self._unless_failed(answer)
+            try:
+                self._require_success(answer)
+                if then is not None:
+                    await then(answer, place.parent)
+            finally:
+                if answer.get("exit"):
+                    await self._discard(child)
+                    child = None
+                else:
+                    await asyncio.to_thread(clear, child.folder)
+            return answer
         except (asyncio.CancelledError, OSError):
             if child is not None:
                 await self._discard(child)
@@ -202,9 +239,9 @@ class ParserPool:
         self._children.discard(child)
         return await child.kill()
 
-    def _unless_failed(self, answer: dict[str, Any]) -> dict[str, Any]:
+    def _require_success(self, answer: dict[str, Any]) -> None:
         if "failure" not in answer:
-            return answer
+            return
         code, message, next_step = answer["failure"]
         if "detail" in answer:
             log.warning("parser_failed", detail=answer["detail"])

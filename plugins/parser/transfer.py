@@ -16,6 +16,7 @@ def check_size(document: ParsedDocument, max_characters: int) -> None:
     """
     marks = sum(len(page.blocks) + len(page.words) + len(page.label) + 1 for page in document.pages)
     said = sum(map(len, document.warnings)) + len(str(dict(document.metadata)))
+    said += sum(len(part.name) + len(part.problem) for part in document.parts)
     if sum(len(page.text) for page in document.pages) + said > max_characters or marks > max_characters // 4:
         raise DocumentError(
             f"The file holds more than {max_characters:,} characters of text.",

@@ -27,10 +27,11 @@ from services.addresses import maintenance_address, redis_url
 from services.bootstrap import Services
 from services.job_queue import connect
 from services.leases import LEASE
+from services.parts import full_name
 from services.sweep import FORGOTTEN, Sweep
 from services.version_vectors import BATCH
 from tests.crash.points import points_in_code
-from tests.crash.victim import pipeline, upload
+from tests.crash.victim import NOTE, PART, pipeline, upload
 from tests.fixtures.application import Department
 from tests.fixtures.postgres import PostgresServer
 
@@ -90,6 +91,11 @@ class Trial:
     @property
     def filename(self) -> str:
         return f"trial-{self.number}.txt"
+
+    @property
+    def note(self) -> str:
+        """The name of what lay in it."""
+        return full_name(self.filename, PART)
 
     def content(self, edition: int = 1) -> bytes:
         return "".join(
@@ -174,11 +180,14 @@ class Bench:
 
     async def whole(self, trial: Trial) -> None:
         """One document, one answering version, every chunk and vector once, statistics and files to match."""
+        await self._version(trial.filename, trial.content(), trial.content().decode().splitlines())
+        note = NOTE.format(trial=trial.number)
+        await self._version(trial.note, note.encode(), [note])
+
+    async def _version(self, filename: str, content: bytes, lines: list[str]) -> None:
         organization = self.department.principal.organization_id
         async with self.services.database.transaction(organization) as session:
-            version = (
-                await session.scalars(select(DocumentVersion).where(DocumentVersion.filename == trial.filename))
-            ).one()
+            version = (await session.scalars(select(DocumentVersion).where(DocumentVersion.filename == filename))).one()
             statuses = list(await session.scalars(select(Task.status).where(Task.version_id == version.id)))
             chunks = list(
                 await session.scalars(
@@ -195,7 +204,7 @@ class Bench:
             )
             everything = await session.scalar(select(func.count(DocumentChunk.id)))
         assert statuses == ["completed"]
-        assert chunks == trial.content().decode().splitlines()
+        assert chunks == lines
         assert members == 1
         assert counted == everything
         primary = self.services.indexes.primary
@@ -203,8 +212,8 @@ class Bench:
         found = await primary.vectors.count(
             primary.collection, VectorFilter(organization, document_ids=frozenset({version.document_id}))
         )
-        assert found == LINES
-        assert self.services.blobs.resolve(version.file_path).read_bytes() == trial.content()
+        assert found == len(lines)
+        assert self.services.blobs.resolve(version.file_path).read_bytes() == content
 
 
 @pytest.fixture

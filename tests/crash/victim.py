@@ -17,22 +17,30 @@ from typing import Any
 from uuid import UUID
 
 from config.loader import load_settings
+from config.product import IngestionSettings
 from core import crash_points
 from core.identity import Principal, Role
 from core.telemetry import configure_logging
-from core.types import ParsedDocument, ParsedPage
+from core.types import ParsedDocument, ParsedPage, Part, PartKind
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
 from services.leases import LeaseKeeper
-from services.pipeline import ChunkingRules, IngestionPipeline
+from services.pipeline import ChunkingRules, IngestionPipeline, Take
 
 RULES = ChunkingRules(200, 20, 10)
 ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
-async def one_page_per_line(path: Path, mime_type: str) -> ParsedDocument:
-    """A reader that makes many chunks out of little text."""
+PART = "note.txt"
+NOTE = "The note that lay in trial {trial} is whole."
+
+
+async def one_page_per_line(path: Path, mime_type: str, take: Take) -> ParsedDocument:
+    """A reader that makes many chunks out of little text, and finds a note in each file that is none."""
     text = await asyncio.to_thread(path.read_text, "utf-8")
+    if text.startswith("Valve "):
+        note = NOTE.format(trial=text.split()[1].partition("-")[0]).encode()
+        await take([Part(PART, PartKind.ATTACHED, lambda: iter((note,)))])
     return ParsedDocument(tuple(ParsedPage(number, line) for number, line in enumerate(text.splitlines(), start=1)))
 
 
@@ -47,7 +55,7 @@ def pipeline(services: Services) -> IngestionPipeline:
         indexes=services.indexes,
         lexical=services.lexical,
         rules=RULES,
-        answers_partially=True,
+        settings=IngestionSettings(partial_answers=True),
     )
 
 

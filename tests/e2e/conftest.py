@@ -69,13 +69,13 @@ class Site:
         finally:
             await context.close()
 
-    async def sign_in(self, context: BrowserContext) -> Page:
+    async def sign_in(self, context: BrowserContext, email: str = EMAIL) -> Page:
         """Through the form, until the chat is there."""
         page = await context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", self._note_request)
         await page.goto(self.url)
-        await page.fill("[name=email]", EMAIL)
+        await page.fill("[name=email]", email)
         await page.fill("[name=password]", PASSWORD)
         await page.click("button")
         # Before the socket is there Chainlit takes no files.

@@ -45,6 +45,7 @@ async def test_documents_from_upload_to_deletion(
         await page.get_by_test_id("stDataFrame").locator("canvas").first.click(position={"x": 15, "y": 52}, force=True)
         await page.get_by_role("button", name="Delete …").click()
         await page.get_by_role("button", name="Delete for good").click()
+        await expect(page.get_by_text("note.md is gone. With it went 1 document, 1 file.")).to_be_visible()
         await expect(page.get_by_text("No documents yet.")).to_be_visible()
 
 
@@ -132,8 +133,53 @@ async def test_a_collection_becomes_confidential_and_models_are_named(
         await expect(page.get_by_role("combobox").first).to_have_value("Confidential: local models only")
 
 
-async def _choose(page: Page, option: str) -> None:
-    box = page.get_by_role("combobox").first
+async def test_collections_and_people_are_deleted_once_their_names_were_written(
+    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
+) -> None:
+    site: Site = await start_site()
+    address = await start_admin(site)
+    async with site.window() as context:
+        page = await context.new_page()
+        await page.goto(address)
+        await _sign_in(page, PASSWORD)
+        note = FilePayload(name="note.md", mimeType="text/markdown", buffer=b"The relief valve opens at 6 bar.")
+        await page.set_input_files("input[type=file]", [note])
+        await page.get_by_role("button", name="Upload 1").click()
+        await expect(page.get_by_text("note.md is being read; see Jobs.")).to_be_visible()
+        await page.get_by_role("link", name="Jobs").click()
+        await expect(page.get_by_test_id("stMetricValue").first).to_have_text("0")
+        await page.get_by_role("link", name="Models and data").click()
+        days = page.get_by_role("spinbutton", name="Days to keep")
+        await days.fill("30")
+        await days.press("Enter")
+        await expect(page.get_by_text("General keeps documents for 30 days.")).to_be_visible()
+        await _delete(page, "General")
+        await expect(page.get_by_text("General is gone. With it went 1 document, 1 file.")).to_be_visible()
+        await page.get_by_role("link", name="People").click()
+        await page.get_by_role("textbox", name="E-mail").fill("vera@alpha.example")
+        await page.get_by_role("textbox", name="First password").fill(PASSWORD)
+        await page.get_by_role("button", name="Add", exact=True).click()
+        await expect(page.get_by_text("vera@alpha.example can sign in now.")).to_be_visible()
+        await page.get_by_role("link", name="Documents").click()
+        await page.get_by_role("link", name="People").click()
+        await _choose(page, "vera@alpha.example", place=-1)
+        await _delete(page, "vera@alpha.example")
+        await expect(page.get_by_text("vera@alpha.example is gone.")).to_be_visible()
+
+
+async def _delete(page: Page, name: str) -> None:
+    await page.get_by_role("button", name="Delete …").click()
+    final = page.get_by_role("button", name="Delete for good")
+    await expect(final).to_be_disabled()
+    written = page.get_by_role("textbox", name=f"Write {name} to confirm")
+    await written.fill(name)
+    await written.press("Enter")
+    await expect(final).to_be_enabled()
+    await final.click()
+
+
+async def _choose(page: Page, option: str, place: int = 0) -> None:
+    box = page.get_by_role("combobox").nth(place)
     await box.click()
     await box.fill(option)
     await page.get_by_role("option", name=option).first.click()

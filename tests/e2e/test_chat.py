@@ -21,14 +21,14 @@ MANUAL = [
 ]
 
 
-async def _ask(page: Page, question: str) -> None:
+async def ask(page: Page, question: str) -> None:
 
     await page.click("#chat-input")
     await page.keyboard.type(question)
     await page.keyboard.press("Enter")
 
 
-async def _drop(page: Page, files: dict[str, bytes]) -> None:
+async def drop(page: Page, files: dict[str, bytes]) -> None:
     await page.set_input_files(
         "input[type=file] >> nth=0",
         [
@@ -42,8 +42,8 @@ async def _drop(page: Page, files: dict[str, bytes]) -> None:
 async def test_from_sign_in_to_the_highlighted_page(start_site: StartSite) -> None:
     site: Site = await start_site()
     async with site.visit() as page:
-        await _drop(page, {"manual.pdf": pdf_pages(MANUAL), "broken.pdf": pdf_pages(MANUAL)[:700]})
-        await _ask(page, "Who tests the emergency valve?")
+        await drop(page, {"manual.pdf": pdf_pages(MANUAL), "broken.pdf": pdf_pages(MANUAL)[:700]})
+        await ask(page, "Who tests the emergency valve?")
         await expect(page.locator("[data-kf=receipt][data-state=completed]")).to_contain_text("manual.pdf ready")
         failed = page.locator("[data-kf=receipt][data-state=failed]")
         await expect(failed).to_contain_text("broken.pdf The file is damaged")
@@ -56,10 +56,10 @@ async def test_from_sign_in_to_the_highlighted_page(start_site: StartSite) -> No
         await expect(page.locator("[data-kf=sources]")).to_be_visible()
         await expect(page.locator("[data-kf=receipt][data-state=completed]")).to_contain_text("manual.pdf ready")
         await expect(page.locator(".ai-message").last).to_contain_text("Ingrid Solheim")
-        await _drop(
+        await drop(
             page, {"manual.pdf": pdf_pages([MANUAL[0], ["Safety", "The emergency valve is tested by Ola Berg."]])}
         )
-        await _ask(page, "Who tests the emergency valve now?")
+        await ask(page, "Who tests the emergency valve now?")
         await expect(page.locator("[data-kf=receipt][data-state=completed]").last).to_contain_text("version 2")
         await expect(page.locator(".ai-message").last).to_contain_text("Ola Berg")
         await page.click('a[href="#cite-1"] >> nth=0')
@@ -69,7 +69,7 @@ async def test_from_sign_in_to_the_highlighted_page(start_site: StartSite) -> No
         await _expect_highlight(page)
     async with site.visit(phone=True, dark=True) as page:
         assert await page.evaluate("document.documentElement.classList.contains('dark')")
-        await _ask(page, "Who tests the emergency valve?")
+        await ask(page, "Who tests the emergency valve?")
         await page.click('a[href="#cite-1"] >> nth=0')
         await _expect_highlight(page)
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -97,14 +97,14 @@ async def test_tokens_stream_and_stop_ends_the_models_call(start_site: StartSite
     async with OpenAIServer().running() as server:
         site: Site = await start_site(**_model(server))
         async with site.visit() as page:
-            await _drop(page, {"refunds.md": b"# Refunds\n\nRefunds take 14 days after the goods came back.\n"})
-            await _ask(page, "How long do refunds take?")
+            await drop(page, {"refunds.md": b"# Refunds\n\nRefunds take 14 days after the goods came back.\n"})
+            await ask(page, "How long do refunds take?")
             answer = page.locator(".ai-message").last
             await expect(answer).to_contain_text("Refunds take 14 days")
             await expect(answer.locator('a[href="#cite-1"]')).to_be_visible()
             assert server.bodies[-1]["stream"] is True
             server.fault = Fault.ENDLESS
-            await _ask(page, "How long do refunds take in the end?")
+            await ask(page, "How long do refunds take in the end?")
             await server.until_opened(2)
             await expect(page.locator(".ai-message").last).to_contain_text("Refunds take 14 days")
             await page.click("#stop-button")
@@ -119,9 +119,9 @@ async def test_a_closed_browser_does_not_stop_the_answer(start_site: StartSite) 
         site: Site = await start_site(**_model(server))
         async with site.window() as context:
             page = await site.sign_in(context)
-            await _drop(page, {"refunds.md": b"# Refunds\n\nRefunds take 14 days after the goods came back.\n"})
+            await drop(page, {"refunds.md": b"# Refunds\n\nRefunds take 14 days after the goods came back.\n"})
             server.fault = Fault.HELD
-            await _ask(page, "How long do refunds take?")
+            await ask(page, "How long do refunds take?")
             await server.until_opened(1)
             address = page.url
             await page.close()

@@ -14,8 +14,9 @@ from sqlalchemy import update
 from core.errors import AuthorizationError, NotFoundError, ValidationError
 from core.identity import Principal, Role
 from db.models import Collection
+from services.admission import clean_filename
 from services.evaluation import load_texts, read_questions, read_retrieval_set, scratch_organization
-from services.ingestion import DEFAULT_COLLECTION, clean_filename
+from services.ingestion import DEFAULT_COLLECTION
 from services.starters import Starter, StarterService, sample_starters
 from services.views import DocumentStatus, SearchHit, TaskStatus
 from services.worker import Worker
@@ -62,13 +63,14 @@ async def test_a_viewer_reads_and_changes_nothing(department: Department, worker
     receipt = await department.read(worker, "manual.pdf", pdf_pages(PAGES))
     viewer = replace(department.principal, user_id=uuid4(), role=Role.VIEWER)
     services = department.services
+    (shared,) = await services.documents.list_collections(viewer)
     assert (await services.documents.get(viewer, receipt.document_id)).filename == "manual.pdf"
     with pytest.raises(AuthorizationError):
         await services.documents.delete(viewer, receipt.document_id, client=CLIENT)
     with pytest.raises(AuthorizationError):
         await services.ingestion.reindex(viewer, receipt.document_id, client=CLIENT)
     with pytest.raises(AuthorizationError):
-        await replace(department, principal=viewer).upload("more.txt", b"words")
+        await replace(department, principal=viewer).upload("manual.pdf", b"words", collection_id=shared.id)
 
 
 # -- what a citation opens

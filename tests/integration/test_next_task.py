@@ -23,7 +23,7 @@ from services.addresses import maintenance_address
 from services.bootstrap import Services
 from services.leases import LeaseKeeper
 from services.next_task import LONG_FILE_BYTES, OVERTAKEN_FOR_S, PAUSE_S, Dispatcher
-from services.pipeline import ChunkingRules, IngestionPipeline
+from services.pipeline import ChunkingRules, IngestionPipeline, Take
 from services.views import Receipt, TaskStatus
 from tests.fixtures.application import Department, make_department
 
@@ -36,7 +36,7 @@ class Reader:
         self.gate = asyncio.Event()
         self.seen = asyncio.Condition()
 
-    async def __call__(self, path: Path, mime_type: str) -> ParsedDocument:
+    async def __call__(self, path: Path, mime_type: str, take: Take) -> ParsedDocument:
         content = await asyncio.to_thread(path.read_text)
         async with self.seen:
             self.begun.append(content.split()[0])

@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from config.product import IngestionSettings
 from core.events import NoticeEvent, NoticeKind
 from core.types import EmbeddingKind, ParsedDocument, ParsedPage, Vector
 from services.leases import LeaseKeeper
 from services.maintenance.findings import MaintenanceKind
-from services.pipeline import ChunkingRules, IngestionPipeline
+from services.pipeline import ChunkingRules, IngestionPipeline, Take
 from services.version_vectors import BATCH
 from services.views import DocumentStatus, IngestionStage, Receipt, SearchHit, TaskStatus
 from tests.fixtures.application import CLIENT, Department
@@ -46,7 +47,7 @@ class HeldEmbedding:
         return vectors
 
 
-async def many_pages(path: Path, mime_type: str) -> ParsedDocument:
+async def many_pages(path: Path, mime_type: str, take: Take) -> ParsedDocument:
     bar = (await asyncio.to_thread(path.read_text)).strip()
     pages = [ParsedPage(number, f"Valve {number} opens at {bar} bar.") for number in range(1, PAGES + 1)]
     return ParsedDocument(tuple(pages))
@@ -63,7 +64,7 @@ def pipeline(department: Department, embedding: Any, *, partially: bool) -> Inge
         indexes=services.indexes,
         lexical=services.lexical,
         rules=ChunkingRules(200, 20, 10),
-        answers_partially=partially,
+        settings=IngestionSettings(partial_answers=partially),
     )
 
 

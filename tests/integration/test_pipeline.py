@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -21,7 +21,7 @@ from db.unit_of_work import Database
 from services.addresses import application_address
 from services.bootstrap import Services
 from services.leases import Lease, LeaseKeeper, LeaseLostError
-from services.pipeline import ChunkingRules, IngestionPipeline
+from services.pipeline import ChunkingRules, IngestionPipeline, Parse, Take
 from services.version_vectors import BATCH
 from services.views import DocumentStatus, IngestionStage, Receipt, TaskStatus
 from services.worker import Worker, every, open_worker
@@ -29,7 +29,6 @@ from tests.fixtures.application import CLIENT, Department
 
 MANUAL = b"# Valves\n\nThe relief valve opens at 6 bar.\n"
 QUESTION = "At how many bar does the relief valve open?"
-Parse = Callable[[Path, str], Awaitable[ParsedDocument]]
 
 
 def pipeline(services: Services, parse: Parse, *, heartbeat_s: float = 5.0) -> IngestionPipeline:
@@ -46,7 +45,7 @@ def pipeline(services: Services, parse: Parse, *, heartbeat_s: float = 5.0) -> I
     )
 
 
-async def as_it_stands(path: Path, mime_type: str) -> ParsedDocument:
+async def as_it_stands(path: Path, mime_type: str, take: Take) -> ParsedDocument:
     return ParsedDocument((ParsedPage(1, await asyncio.to_thread(path.read_text)),), paged=False)
 
 
@@ -65,7 +64,7 @@ async def change(department: Department, task_id: UUID, **values: object) -> Non
 
 
 async def test_a_mistake_of_ours_fails_the_task_with_an_incident_and_tells_nothing_else(department: Department) -> None:
-    async def broken(path: Path, mime_type: str) -> ParsedDocument:
+    async def broken(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         raise ZeroDivisionError("the text of the file")
 
     done = await run(department, await department.upload("manual.md", MANUAL), broken)
@@ -78,7 +77,7 @@ async def test_a_mistake_of_ours_fails_the_task_with_an_incident_and_tells_nothi
 
 
 async def test_text_that_holds_nothing_to_index_is_said_to_be_none(department: Department) -> None:
-    async def blank(path: Path, mime_type: str) -> ParsedDocument:
+    async def blank(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         return ParsedDocument((ParsedPage(1, " \n "), ParsedPage(2, "")))
 
     done = await run(department, await department.upload("manual.md", MANUAL), blank)
@@ -86,7 +85,7 @@ async def test_text_that_holds_nothing_to_index_is_said_to_be_none(department: D
 
 
 async def test_a_file_that_ended_its_worker_three_times_is_set_aside_unread(department: Department) -> None:
-    async def never(path: Path, mime_type: str) -> ParsedDocument:
+    async def never(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         pytest.fail("it was read once more")
 
     receipt = await department.upload("manual.md", MANUAL)
@@ -110,8 +109,8 @@ async def test_a_deleted_document_is_not_read(department: Department) -> None:
 async def test_a_document_deleted_while_it_is_read_leaves_nothing_behind(department: Department) -> None:
     receipt = await department.upload("manual.md", MANUAL)
 
-    async def meanwhile_deleted(path: Path, mime_type: str) -> ParsedDocument:
-        parsed = await as_it_stands(path, mime_type)
+    async def meanwhile_deleted(path: Path, mime_type: str, take: Take) -> ParsedDocument:
+        parsed = await as_it_stands(path, mime_type, take)
         await department.services.documents.delete(department.principal, receipt.document_id, client=CLIENT)
         return parsed
 
@@ -130,9 +129,9 @@ async def test_a_document_whose_reading_is_stopped_writes_no_more_and_can_be_rea
     ingestion, me = department.services.ingestion, department.principal
     assert (await ingestion.receipt(me, receipt.task_id)).queue_position == 2
 
-    async def meanwhile_stopped(path: Path, mime_type: str) -> ParsedDocument:
+    async def meanwhile_stopped(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         await ingestion.cancel(me, receipt.task_id, client=CLIENT)
-        return await as_it_stands(path, mime_type)
+        return await as_it_stands(path, mime_type, take)
 
     stopped = await run(department, receipt, meanwhile_stopped)
     assert (stopped.status, stopped.failure_code) == (TaskStatus.FAILED, "cancelled")
@@ -166,7 +165,7 @@ async def test_a_long_file_tells_how_far_it_is(department: Department, monkeypat
     services = department.services
     task = asyncio.create_task(_note_progress(department, receipt.task_id, told))
 
-    async def many(path: Path, mime_type: str) -> ParsedDocument:
+    async def many(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         pages = [ParsedPage(number, f"Valve {number} opens at {number} bar.") for number in range(1, 3 * BATCH)]
         return ParsedDocument(tuple(pages))
 
@@ -273,7 +272,7 @@ async def test_a_heartbeat_that_the_database_does_not_hear_is_tried_again(
 async def test_a_worker_that_was_overtaken_leaves_the_task_to_the_other(department: Department) -> None:
     receipt = await department.upload("manual.md", MANUAL)
 
-    async def overtaken(path: Path, mime_type: str) -> ParsedDocument:
+    async def overtaken(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         await change(department, receipt.task_id, attempts=2)
         raise DocumentError("It is a riddle.", failure_code="riddle", next_step="Solve it.")
 
@@ -326,7 +325,7 @@ async def test_a_failed_reading_can_be_begun_again_but_not_while_it_is_under_way
     with pytest.raises(ConflictError, match="being read right now"):
         await ingestion.reindex(me, receipt.document_id, client=CLIENT)
 
-    async def broken(path: Path, mime_type: str) -> ParsedDocument:
+    async def broken(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         raise DocumentError("It is a riddle.", failure_code="riddle", next_step="Solve it.")
 
     failed = await run(department, receipt, broken)

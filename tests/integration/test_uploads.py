@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from config.product import IngestionSettings
 from core.errors import ConflictError, NotFoundError, QuotaError
 from core.identity import Role
 from services.bootstrap import Services
@@ -172,8 +173,10 @@ async def test_nobody_else_sees_an_upload_and_a_reader_begins_none(services: Ser
             await uploads.append(stranger, view.id, 0, pieces(b"x"), client=CLIENT)
         with pytest.raises(NotFoundError):
             await uploads.give_up(stranger, view.id)
+    await department.upload("shared.md", b"For everybody.")
+    (shared,) = await services.documents.list_collections(me)
     with pytest.raises(Exception, match="role"):
-        await uploads.begin(replace(me, role=Role.VIEWER), filename="a.md", size_bytes=1)
+        await uploads.begin(replace(me, role=Role.VIEWER), filename="a.md", size_bytes=1, collection_id=shared.id)
 
 
 async def test_a_file_of_a_type_nobody_reads_is_refused_at_its_end_and_nothing_is_kept(department: Department) -> None:
@@ -200,7 +203,7 @@ async def test_unfinished_uploads_are_bounded_and_expire(department: Department)
 async def test_uploads_are_put_off_while_too_many_documents_wait(
     api: httpx.AsyncClient, department: Department, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(department.services.ingestion, "_max_queued", 2)
+    monkeypatch.setattr(department.services.ingestion, "_settings", IngestionSettings(max_queued=2))
     headers = await sign_in(api, department)
     for number in range(2):
         await department.upload(f"note-{number}.md", TEXT + b"%d" % number)

@@ -40,6 +40,7 @@ from services.addresses import maintenance_address
 from services.full_text import search_full_text
 from services.indexes import Index
 from services.lexical import Statistics, TermCounts
+from services.pipeline import Take
 from services.retrieval import HybridRetriever, SearchMode, _Search
 from services.superseded import Superseded
 from services.views import Receipt, TaskStatus
@@ -381,9 +382,9 @@ async def test_a_later_upload_answers_though_the_earlier_is_read_last(department
     slow = await department.upload("valves.md", OLD.replace(b"6 bar", b"7 bar"))
     organization_id = department.principal.organization_id
 
-    async def while_another_comes(path: Path, mime_type: str) -> ParsedDocument:
+    async def while_another_comes(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         await department.read(worker, "valves.md", NEW)
-        return await as_it_stands(path, mime_type)
+        return await as_it_stands(path, mime_type, take)
 
     await pipeline(department.services, while_another_comes).run(organization_id, slow.task_id)
     assert (await department.services.ingestion.receipt(department.principal, slow.task_id)).status == "completed"
@@ -409,9 +410,9 @@ async def test_a_move_does_not_bring_back_what_was_replaced_meanwhile(department
         await session.flush()
         task_id = move.id
 
-    async def while_another_comes(path: Path, mime_type: str) -> ParsedDocument:
+    async def while_another_comes(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         await department.read(worker, "valves.md", NEW)
-        return await as_it_stands(path, mime_type)
+        return await as_it_stands(path, mime_type, take)
 
     await pipeline(department.services, while_another_comes).run(organization_id, task_id)
     assert "8 bar" in await answer(department)

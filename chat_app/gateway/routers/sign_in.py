@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import secrets
-from importlib.resources import files
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -13,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from chat_app.gateway.cookies import set_session
 from chat_app.gateway.dependencies import App, Client, Web, anonymous_limit, services_of
+from chat_app.gateway.pages import page_text
 from core.errors import AuthenticationError, AuthorizationError
 
 router = APIRouter(include_in_schema=False)
@@ -107,7 +107,7 @@ def sign_in_page(
     """The page with its form, a new form token, and a button for every other service people may sign in through."""
     token = secrets.token_urlsafe(24)
     fields = "" if by_link else _FIELDS.replace("{email}", html.escape(email, quote=True))
-    page = files("chat_app.gateway.pages").joinpath("login.html").read_text(encoding="utf-8")
+    page = page_text("login.html")
     page = page.replace("{action}", action).replace("{token}", token).replace("{fields}", fields)
     page = page.replace("{next}", html.escape(own_page(onward), quote=True))
     page = page.replace("{elsewhere}", "" if by_link else _elsewhere(request, onward))

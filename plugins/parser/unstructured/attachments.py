@@ -1,36 +1,24 @@
-"""What is attached to a mail, by name?
-
-What is attached is not read; whoever relies on the mail has to know that there was more.
-"""
+"""What is attached to a mail?"""
 
 from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from email.message import EmailMessage
-from pathlib import Path
+from functools import partial
 
+from core.types import Part, PartKind
 from plugins.parser.unstructured.pieces import squeezed
 
-MAX_NAMED = 50
-MAX_NAME = 200
+MAX_SUBJECT = 100
+"""Characters of a subject that name an attached mail."""
 
 
-def in_mail(file_path: Path) -> list[str]:
-    """Names in an eml file; pictures that its text shows in place are left out."""
-    with file_path.open("rb") as file:
-        message = email.message_from_binary_file(file, EmailMessage, policy=email.policy.default)
-    return [str(part.get_filename() or part.get_content_type()) for part in _attached(message)]
-
-
-def warning(names: Sequence[str]) -> tuple[str, ...]:
-    """The sentence that names them; none when nothing is attached."""
-    if not names:
-        return ()
-    named = [squeezed(name[:MAX_NAME].encode("utf-8", "replace").decode()) or "(no name)" for name in names[:MAX_NAMED]]
-    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
-    return (f"Attached and not read: {', '.join(named)}{more}. Save what you need of it as files and upload them.",)
+def in_mail(raw: bytes) -> tuple[Part, ...]:
+    """Files and whole mails in an eml file; pictures that its text shows in place are left out."""
+    message = email.message_from_bytes(raw, EmailMessage, policy=email.policy.default)
+    return tuple(Part(_name(part), PartKind.ATTACHED, partial(_content, part)) for part in _attached(message))
 
 
 def _attached(message: EmailMessage) -> Iterator[EmailMessage]:
@@ -46,3 +34,25 @@ def _attached(message: EmailMessage) -> Iterator[EmailMessage]:
         elif not (is_related and part["Content-ID"]) and (part.is_attachment() or part.get_filename()):
             # What stands beside a text and has an id is shown in it, such as the logo of a signature (RFC 2387, 2392).
             yield part
+
+
+def _name(part: EmailMessage) -> str:
+    if name := part.get_filename():
+        return str(name)
+    if (inner := _inner(part)) is not None:
+        return f"{squeezed(str(inner.get('subject', '')))[:MAX_SUBJECT] or 'mail'}.eml"
+    return part.get_content_type()
+
+
+def _inner(part: EmailMessage) -> EmailMessage | None:
+    """The mail that a part is."""
+    payload = part.get_payload()
+    inner = payload[0] if isinstance(payload, list) and payload else None
+    return inner if isinstance(inner, EmailMessage) else None
+
+
+def _content(part: EmailMessage) -> Iterator[bytes]:
+    if (inner := _inner(part)) is not None:
+        yield inner.as_bytes()
+    elif isinstance(payload := part.get_payload(decode=True), bytes):
+        yield payload

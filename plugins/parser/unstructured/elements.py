@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,13 +56,13 @@ def web_page_file(file_path: Path) -> Iterator[Piece]:
         yield from _piece(element)
 
 
-def mail(file_path: Path) -> Iterator[Piece]:
-    """Head and body of an eml file; what is attached is named by ``attachments``."""
+def mail(raw: bytes) -> Iterator[Piece]:
+    """Head and body of an eml file; for what is attached see ``attachments``."""
     _go_offline()
     from unstructured.partition.email import partition_email
 
-    yield from _mail_head(file_path)
-    for element in partition_email(filename=str(file_path), process_attachments=False, languages=UNASKED):
+    yield from _mail_head(raw)
+    for element in partition_email(file=io.BytesIO(raw), process_attachments=False, languages=UNASKED):
         yield from _piece(element)
 
 
@@ -98,12 +99,11 @@ def _table(element: Any) -> tuple[str, str]:
     return caption, markdown_table([row for row in rows if any(row)])
 
 
-def _mail_head(file_path: Path) -> Iterator[Piece]:
+def _mail_head(raw: bytes) -> Iterator[Piece]:
     import email
     import email.policy
 
-    with file_path.open("rb") as file:
-        message = email.message_from_binary_file(file, policy=email.policy.default)
+    message = email.message_from_bytes(raw, policy=email.policy.default)
     subject = str(message.get("subject", "")).strip()
     if subject:
         yield BlockKind.HEADING, 1, subject

@@ -1,7 +1,7 @@
 """What does an archive hold, told without unpacking it?
 
 Only names, sizes and dates are read; nothing is written anywhere, so a name that leads outside is shown as it stands
-and leads nowhere.
+and leads nowhere. Its files are parts, whose bytes whoever may unpack asks for.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import weakref
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import DocumentError
-from core.types import BlockKind, ParsedDocument
-from plugins.parser.archives import MAX_MEMBERS, Budget, bomb
+from core.types import BlockKind, ParsedDocument, Part, PartKind
+from plugins.parser.archives import BLOCK, MAX_MEMBERS, Budget, bomb
 from plugins.parser.unstructured.pieces import assemble, corrupt, squeezed, table
 
 if TYPE_CHECKING:
@@ -31,12 +33,13 @@ MAX_NAME = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One line of the list; ``size_bytes`` is what the archive claims."""
+    """One line of the list; ``size_bytes`` is what the archive claims, ``content`` None for all but plain files."""
 
     name: str
     size_bytes: int
     date: str
     is_folder: bool
+    content: Callable[[], Iterator[bytes]] | None
 
 
 def read(file_path: Path) -> ParsedDocument:
@@ -57,10 +60,8 @@ def read(file_path: Path) -> ParsedDocument:
     files = sum(not member.is_folder for member in found)
     said = f"Archive of {files:,} {'file' if files == 1 else 'files'}, {sum(m.size_bytes for m in found):,} bytes."
     rows = [["Name", "Size in bytes", "Date"], *([m.name, f"{m.size_bytes}", m.date] for m in found)]
-    warning = (
-        "The archive is listed, not unpacked: what its files say is not searchable. Unpack it and upload the files."
-    )
-    return ParsedDocument((assemble(1, [(BlockKind.TEXT, 0, said), *table(rows)]),), paged=False, warnings=(warning,))
+    parts = tuple(Part(m.name, PartKind.PACKED, m.content) for m in found if m.content)
+    return ParsedDocument((assemble(1, [(BlockKind.TEXT, 0, said), *table(rows)]),), paged=False, parts=parts)
 
 
 def _bounded(members: Iterable[Member]) -> list[Member]:
@@ -73,23 +74,56 @@ def _bounded(members: Iterable[Member]) -> list[Member]:
 
 
 def _in_zip(file_path: Path) -> Iterator[Member]:
-    with zipfile.ZipFile(file_path) as archive:
-        for entry in archive.infolist():
-            year, month, day, hour, minute, _ = entry.date_time
-            date = f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}"
-            yield Member(_shown(entry.filename), entry.file_size, date, entry.is_dir())
+    # Left open for the parts, as long as somebody holds one.
+    archive = zipfile.ZipFile(file_path)
+    for entry in archive.infolist():
+        year, month, day, hour, minute, _ = entry.date_time
+        date = f"{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}"
+        content = None if entry.is_dir() else partial(_zipped, archive, entry)
+        yield Member(_shown(entry.filename), entry.file_size, date, entry.is_dir(), content)
+
+
+def _zipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(entry) as stream:
+        while block := stream.read(BLOCK):
+            yield block
 
 
 def _in_tar(file_path: Path) -> Iterator[Member]:
     """Read from front to end, as a stream: what a compressed one inflates to is counted, never kept."""
-    with file_path.open("rb") as file:
-        plain: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if file_path.suffix == ".tgz" else file
-        counted = _Counted(plain, Budget(file_path.stat().st_size))
-        with tarfile.open(fileobj=counted, mode="r|", encoding="utf-8", errors="replace") as archive:
-            for entry in archive:
-                name = f"{entry.name}/" if entry.isdir() else entry.name
-                shown = f"{name} -> {entry.linkname}" if entry.issym() or entry.islnk() else name
-                yield Member(_shown(shown), entry.size, _moment(entry.mtime), entry.isdir())
+    unpacked = _Unpacked(file_path)
+    with file_path.open("rb") as file, _tar(file, file_path) as archive:
+        for entry in archive:
+            name = f"{entry.name}/" if entry.isdir() else entry.name
+            shown = f"{name} -> {entry.linkname}" if entry.issym() or entry.islnk() else name
+            content = partial(unpacked.content, entry.name) if entry.isreg() else None
+            yield Member(_shown(shown), entry.size, _moment(entry.mtime), entry.isdir(), content)
+
+
+class _Unpacked:
+    """The same archive read a second time, from front to end again: its parts are asked for in their order."""
+
+    def __init__(self, file_path: Path) -> None:
+        self._path = file_path
+        self._archive: tarfile.TarFile | None = None
+
+    def content(self, name: str) -> Iterator[bytes]:
+        if self._archive is None:
+            file = self._path.open("rb")
+            weakref.finalize(self, file.close)
+            self._archive = _tar(file, self._path)
+        for entry in self._archive:
+            if entry.isreg() and entry.name == name and (stream := self._archive.extractfile(entry)):
+                while block := stream.read(BLOCK):
+                    yield block
+                return
+        raise tarfile.ReadError("asked for out of order")
+
+
+def _tar(file: io.BufferedReader, file_path: Path) -> tarfile.TarFile:
+    plain: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if file_path.suffix == ".tgz" else file
+    counted = _Counted(plain, Budget(file_path.stat().st_size))
+    return tarfile.open(fileobj=counted, mode="r|", encoding="utf-8", errors="replace")
 
 
 class _Counted(io.RawIOBase):

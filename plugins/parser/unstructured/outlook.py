@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.types import BlockKind
+from core.types import BlockKind, Part, PartKind
 from plugins.parser.unstructured.elements import web_page
 from plugins.parser.unstructured.pieces import Piece, corrupt
 
 
 def read(file_path: Path) -> Iterator[Piece]:
-    """Head and body of a msg file; what is attached is named by ``attached``."""
+    """Head and body of a msg file; for what is attached see ``attached``."""
     from oxmsg import Message
 
     try:
@@ -31,21 +31,26 @@ def read(file_path: Path) -> Iterator[Piece]:
             yield BlockKind.TEXT, 0, paragraph.strip()
 
 
-def attached(file_path: Path) -> list[str]:
-    """Names of what is attached to a msg file; an attached mail has a display name only."""
+def attached(file_path: Path) -> tuple[Part, ...]:
+    """What is attached to a msg file; an attached mail has a display name only, and its bytes are not one file."""
     from oxmsg import Message
-    from oxmsg.domain import constants
 
     try:
-        attachments = Message.load(str(file_path)).attachments
-        return [
-            found.file_name or found.properties.str_prop_value(constants.PID_DISPLAY_NAME) or ""
-            for found in attachments
-        ]
+        return tuple(_part(found) for found in Message.load(str(file_path)).attachments)
     except MemoryError:
         raise
     except Exception as error:
         raise corrupt("Outlook") from error
+
+
+def _part(found: Any) -> Part:
+    from oxmsg.domain import constants
+
+    name = found.file_name or found.properties.str_prop_value(constants.PID_DISPLAY_NAME) or ""
+    content = found.file_bytes
+    if content is None:
+        return Part(name, PartKind.ATTACHED, problem="it is a mail inside a mail; save it from Outlook and upload it")
+    return Part(name, PartKind.ATTACHED, lambda: iter((content,)))
 
 
 def _head(message: Any) -> Iterator[Piece]:

@@ -1,4 +1,4 @@
-"""How are OpenDocument texts and electronic books read, which are XML in a zip archive?
+"""How are OpenDocument files and electronic books read, which are XML in a zip archive?
 
 Entities and what lies outside the file are refused; the archive was checked before (``plugins.parser.archives``).
 """
@@ -17,6 +17,7 @@ from core.types import BlockKind, ParsedDocument
 from plugins.parser.text.provider import decode
 from plugins.parser.unstructured.elements import web_page
 from plugins.parser.unstructured.pieces import Piece, assemble, corrupt, encrypted, squeezed, table
+from plugins.parser.unstructured.sheets import sheet_pieces
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+DRAW = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
+NOTES = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}notes"
 MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 OPF = "{http://www.idpf.org/2007/opf}"
@@ -37,6 +40,33 @@ MAX_REPEATED = 100
 
 def open_text(file_path: Path, max_cells: int) -> ParsedDocument:
     """An odt file as its body reads; comments and deleted text are left out."""
+    body = _body(file_path, "text")
+    return ParsedDocument((assemble(1, _blocks(body, max_cells)),), paged=False)
+
+
+def open_slides(file_path: Path, max_cells: int) -> ParsedDocument:
+    """An odp file, one page a slide, with its notes."""
+    pages = []
+    for number, slide in enumerate(_body(file_path, "presentation").iter(f"{DRAW}page"), start=1):
+        pieces = [piece for part in slide if part.tag != NOTES for piece in _blocks(part, max_cells)]
+        said = " ".join(squeezed(text) for part in slide.iter(NOTES) for _, _, text in _blocks(part, max_cells))
+        if said:
+            pieces.append((BlockKind.TEXT, 0, f"Notes: {said}"))
+        pages.append(assemble(number, pieces, f"slide {number}"))
+    return ParsedDocument(tuple(pages))
+
+
+def open_sheets(file_path: Path, max_cells: int) -> ParsedDocument:
+    """An ods file, one page a sheet."""
+    pages = []
+    for number, sheet in enumerate(_body(file_path, "spreadsheet").iter(f"{TABLE}table"), start=1):
+        title = sheet.get(f"{TABLE}name", "")
+        rows = [cells for row in _rows(sheet, max_cells) if any(cells := [squeezed(cell) for cell in row])]
+        pages.append(assemble(number, sheet_pieces(title, rows), f"sheet {title}"))
+    return ParsedDocument(tuple(pages))
+
+
+def _body(file_path: Path, kind: str) -> Element:
     with zipfile.ZipFile(file_path) as archive:
         if "META-INF/manifest.xml" in archive.namelist():
             manifest = _xml(archive.read("META-INF/manifest.xml"))
@@ -44,10 +74,10 @@ def open_text(file_path: Path, max_cells: int) -> ParsedDocument:
                 raise encrypted()
         if "content.xml" not in archive.namelist():
             raise corrupt("OpenDocument")
-        body = _xml(archive.read("content.xml")).find(f"{OFFICE}body/{OFFICE}text")
+        body = _xml(archive.read("content.xml")).find(f"{OFFICE}body/{OFFICE}{kind}")
     if body is None:
         raise corrupt("OpenDocument")
-    return ParsedDocument((assemble(1, _blocks(body, max_cells)),), paged=False)
+    return body
 
 
 def _blocks(parent: Element, max_cells: int) -> Iterator[Piece]:

@@ -22,6 +22,7 @@ from plugins.parser.unstructured import (
     elements,
     legacy,
     listing,
+    mailbox,
     markup,
     outlook,
     packed_xml,
@@ -48,8 +49,11 @@ BY_SUFFIX = {
     ".htm": "text/html",
     ".eml": "message/rfc822",
     ".msg": "application/vnd.ms-outlook",
+    ".mbox": "application/mbox",
     ".epub": "application/epub+zip",
     ".odt": "application/vnd.oasis.opendocument.text",
+    ".odp": "application/vnd.oasis.opendocument.presentation",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
     ".rtf": "application/rtf",
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
@@ -68,6 +72,8 @@ PROGRAMS = {
     ".ppt": "PowerPoint",
     ".xlsx": "Excel",
     ".odt": "OpenDocument",
+    ".odp": "OpenDocument",
+    ".ods": "OpenDocument",
     ".epub": "e-book",
     ".xml": "XML",
 }
@@ -155,6 +161,10 @@ class UnstructuredParser:
                 return sheets.separated(path, "\t" if suffix == ".tsv" else "", cells)
             case ".odt":
                 return packed_xml.open_text(path, cells)
+            case ".odp":
+                return packed_xml.open_slides(path, cells)
+            case ".ods":
+                return packed_xml.open_sheets(path, cells)
             case ".epub":
                 return packed_xml.book(path)
             case ".rtf":
@@ -166,9 +176,12 @@ class UnstructuredParser:
             case ".xml":
                 return plain_xml.read(path)
             case ".eml":
-                return replace(_one_page(elements.mail(path)), warnings=attachments.warning(attachments.in_mail(path)))
+                raw = path.read_bytes()
+                return replace(_one_page(elements.mail(raw)), parts=attachments.in_mail(raw))
+            case ".mbox":
+                return mailbox.read(path)
             case ".msg":
-                return replace(_one_page(outlook.read(path)), warnings=attachments.warning(outlook.attached(path)))
+                return replace(_one_page(outlook.read(path)), parts=outlook.attached(path))
             case ".zip" | ".tar" | ".tgz":
                 return listing.read(path)
             case ".docx":

@@ -109,11 +109,14 @@ def _pages(sheets: Iterable[tuple[str, Iterable[Sequence[object]]]], budget: _Bu
             shown = [_cell(value) for value in row]
             if any(shown):
                 rows.append(shown)
-        # The name of a sheet is not yet text.
-        pieces: list[Piece] = [(BlockKind.HEADING, 1, title)] if rows else []
-        pieces.extend((BlockKind.TABLE, 0, markdown_table(region)) for region in _regions(rows))
-        pages.append(assemble(number, pieces, f"sheet {title}"))
+        pages.append(assemble(number, sheet_pieces(title, rows), f"sheet {title}"))
     return ParsedDocument(tuple(pages))
+
+
+def sheet_pieces(title: str, rows: list[list[str]]) -> list[Piece]:
+    """The regions of a sheet under its name; the name alone is not yet text."""
+    pieces: list[Piece] = [(BlockKind.HEADING, 1, title)] if rows else []
+    return [*pieces, *((BlockKind.TABLE, 0, markdown_table(region)) for region in _regions(rows))]
 
 
 def _cell(value: object) -> str:

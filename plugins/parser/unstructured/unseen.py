@@ -1,7 +1,7 @@
 """Which words of a web page or a Word file does no reader see?
 
-By what stands at the element itself (a rule in a style sheet is not looked up). They become blocks of their own, which
-are in no chunk (``BlockKind.HIDDEN``).
+By what stands at the element itself or in a style sheet of the page; what a sheet in another file or a script says is
+not known. They become blocks of their own, which are in no chunk (``BlockKind.HIDDEN``).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.types import BlockKind
 from plugins.parser.unstructured.pieces import Piece, squeezed
+from plugins.parser.unstructured.style_sheets import with_styles_in_place
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -27,6 +28,7 @@ _HIDING = re.compile(
 )
 _COLOUR = re.compile(r"(?:^|;)\s*(color|background(?:-color)?)\s*:\s*([^;!]+)", re.IGNORECASE)
 _WHITE = frozenset({"white", "#fff", "#ffffff", "rgb(255,255,255)", "transparent", "rgba(0,0,0,0)"})
+_SHEET = re.compile(rb"<style\b", re.IGNORECASE)
 _MAY_HIDE = re.compile(rb"hidden|display|visibility|opacity|font-size|color", re.IGNORECASE)
 
 
@@ -37,8 +39,11 @@ def without_unseen(html: str | bytes) -> tuple[str | None, list[Piece]]:
 
     if not _MAY_HIDE.search(html if isinstance(html, bytes) else html.encode("utf-8", "replace")):
         return None, []
+    page = _decoded(html)
+    if _SHEET.search(page if isinstance(page, bytes) else page.encode("utf-8", "replace")):
+        page = with_styles_in_place(page)
     try:
-        tree = parser.document_fromstring(_decoded(html))
+        tree = parser.document_fromstring(page)
     except (ParserError, ValueError):
         return None, []
     pieces: list[Piece] = []

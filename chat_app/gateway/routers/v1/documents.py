@@ -39,9 +39,10 @@ async def list_documents(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     status: DocumentStatus | None = None,
     q: Annotated[str, Query(max_length=200)] = "",
+    mine: bool = False,
 ) -> DocumentPage:
-    """Documents, newest first."""
-    return await services.documents.list_page(principal, cursor=cursor, limit=limit, status=status, query=q)
+    """Documents, newest first; with ``mine`` those alone that the caller handed in."""
+    return await services.documents.list_page(principal, cursor=cursor, limit=limit, status=status, query=q, mine=mine)
 
 
 @router.post("/documents", status_code=202)

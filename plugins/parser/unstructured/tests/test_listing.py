@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import DocumentError
 from core.security.content_type import SUFFIXES, detect
-from core.types import BlockKind, ParsedDocument
+from core.types import BlockKind, ParsedDocument, Part, PartKind
 from plugins.parser.archives import MAX_MEMBERS
 from plugins.parser.sandbox import ParseLimits, ParserPool
 from plugins.parser.unstructured import UnstructuredParser
@@ -94,7 +94,7 @@ async def test_an_archive_is_a_table_of_what_it_holds(tmp_path: Path, suffix: st
         *(f"| {name} | 1 | 2024-05-06 07:08 |" for name in OUTSIDE),
     ]
     assert "secret" not in document.text
-    assert "not searchable" in document.warnings[0]
+    assert [part.name for part in document.parts] == ["reports/2024 Größe.txt", "pump.csv", *OUTSIDE]
     assert names_in(tmp_path) == {f"document{suffix}"}
     assert "escaped.txt" not in names_in(tmp_path.parent)
 
@@ -162,28 +162,52 @@ def mail(*attachments: tuple[str, str, str]) -> EmailMessage:
     return message
 
 
-async def test_what_is_attached_to_a_mail_is_named_and_not_read(tmp_path: Path) -> None:
+def content(part: Part) -> bytes:
+    assert part.content is not None
+    return b"".join(part.content())
+
+
+async def test_what_is_attached_to_a_mail_are_parts_of_it(tmp_path: Path) -> None:
     inner = mail(("text/plain", "inner.txt", "x"))
     message = mail(("application/pdf", "Prüfbericht 4.pdf", "%PDF"), ("text/csv", "prices.csv", "pump,4711"))
     message.add_attachment(inner, filename="earlier.eml")
+    message.add_attachment(mail())
     document = await parsed(tmp_path, ".eml", message.as_bytes())
     assert "six bar" in document.text
     assert "4711" not in document.text
-    (warning,) = document.warnings
-    assert warning.startswith("Attached and not read: Prüfbericht 4.pdf, prices.csv, earlier.eml. ")
+    names = [part.name for part in document.parts]
+    assert names == ["Prüfbericht 4.pdf", "prices.csv", "earlier.eml", "Valves.eml"]
+    assert {part.kind for part in document.parts} == {PartKind.ATTACHED}
+    assert content(document.parts[1]) == b"pump,4711"
+    assert b'filename="inner.txt"' in content(document.parts[2])
 
 
-async def test_a_mail_without_attachments_has_no_warning(tmp_path: Path) -> None:
+async def test_pictures_in_the_text_of_a_mail_are_no_parts(tmp_path: Path) -> None:
     message = mail()
     message.add_alternative("<p>The relief valve <img src='cid:logo'> opens.</p>", subtype="html")
     html = message.get_payload(1)
     assert isinstance(html, EmailMessage)
     html.add_related(b"\x89PNG", maintype="image", subtype="png", cid="<logo>", filename="logo.png")
-    assert (await parsed(tmp_path, ".eml", message.as_bytes())).warnings == ()
+    assert (await parsed(tmp_path, ".eml", message.as_bytes())).parts == ()
 
 
-async def test_many_attachments_are_counted_behind_the_first(tmp_path: Path) -> None:
-    message = mail(*(("text/plain", f"{number}.txt", "x") for number in range(60)))
-    (warning,) = (await parsed(tmp_path, ".eml", message.as_bytes())).warnings
-    assert "49.txt and 10 more." in warning
-    assert "50.txt" not in warning
+@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tgz"])
+async def test_members_of_an_archive_are_parts_of_it(tmp_path: Path, suffix: str) -> None:
+    members = {"a/one.txt": b"first", "b/two.bin": bytes(300_000), "three.txt": b"third"}
+    document = await parsed(tmp_path, suffix, packed(suffix, members))
+    assert {part.name: content(part) for part in document.parts} == members
+
+
+async def test_a_box_of_mails_has_a_page_for_each(tmp_path: Path) -> None:
+    mails = [mail(("text/csv", "prices.csv", "pump,4711")), mail(), mail(("text/plain", "note.txt", "x"))]
+    box = b"".join(b"From a@example.com Mon May  6 07:08:09 2024\n" + one.as_bytes() + b"\n" for one in mails)
+    document = await parsed(tmp_path, ".mbox", box)
+    assert [page.label for page in document.pages] == ["mail 1", "mail 2", "mail 3"]
+    assert all("six bar" in page.text for page in document.pages)
+    assert [part.name for part in document.parts] == ["prices.csv", "note.txt"]
+
+
+async def test_a_box_without_mails_is_damaged(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError) as caught:
+        await parsed(tmp_path, ".mbox", b"From nowhere")
+    assert caught.value.failure_code == "no_text"

@@ -18,7 +18,7 @@ from plugins.parser.sandbox import ParseLimits, ParserPool
 from plugins.parser.unstructured import legacy
 from plugins.parser.unstructured.provider import BY_SUFFIX, UnstructuredOptions, UnstructuredParser
 from tests.fixtures.compound import compound_file, outlook_mail
-from tests.fixtures.office import as_old_office, epub, odt, old_workbook, packed, rtf, said_in
+from tests.fixtures.office import ODP, ODS, as_old_office, epub, odt, old_workbook, open_document, packed, rtf, said_in
 
 REFERENCE = "plugins.parser.unstructured:UnstructuredParser"
 SENT = datetime(2025, 10, 6, 7, 15, tzinfo=UTC)
@@ -417,3 +417,35 @@ async def test_every_type_is_recognised_by_its_content_or_its_name_and_read(tmp_
     mime_type = detect(path, f"named{suffix}")
     assert (SUFFIXES[mime_type], mime_type) == (suffix, BY_SUFFIX[suffix])
     assert "Größe 水 😀" in (await parsed(tmp_path, suffix, path.read_bytes())).text
+
+
+async def test_open_slides_are_pages_with_their_notes(tmp_path: Path) -> None:
+    box = "<draw:frame><draw:text-box>{}</draw:text-box></draw:frame>"
+    first = box.format(
+        "<text:p>Pumps</text:p><text:list><text:list-item><text:p>four</text:p></text:list-item></text:list>"
+    )
+    notes = f"<presentation:notes>{box.format('<text:p>Say it slowly.</text:p>')}</presentation:notes>"
+    grid = (
+        "<draw:frame><table:table><table:table-row><table:table-cell><text:p>Part</text:p></table:table-cell>"
+        "<table:table-cell><text:p>Price</text:p></table:table-cell></table:table-row></table:table></draw:frame>"
+    )
+    body = f"<draw:page>{first}{notes}</draw:page><draw:page>{grid}</draw:page>"
+    document = await parsed(tmp_path, ".odp", open_document(ODP, body))
+    assert [page.label for page in document.pages] == ["slide 1", "slide 2"]
+    assert document.pages[0].text == "Pumps\n\n- four\n\nNotes: Say it slowly."
+    assert document.pages[1].text.startswith("| Part | Price |")
+
+
+async def test_open_sheets_are_pages_and_rows_beyond_the_bound_end_it(tmp_path: Path) -> None:
+    cell = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
+    rows = "".join(
+        f"<table:table-row>{cell.format(name)}{cell.format(price)}"
+        "<table:table-cell table:number-columns-repeated='16000'/></table:table-row>"
+        for name, price in (("Part", "Price"), ("Pump", "4711"))
+    )
+    body = f"<table:table table:name='Prices'>{rows}</table:table><table:table table:name='Empty'/>"
+    document = await parsed(tmp_path, ".ods", open_document(ODS, body))
+    assert [(page.label, page.text) for page in document.pages] == [
+        ("sheet Prices", "Prices\n\n| Part | Price |\n|---|---|\n| Pump | 4711 |"),
+        ("sheet Empty", ""),
+    ]

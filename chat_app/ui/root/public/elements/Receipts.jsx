@@ -28,7 +28,40 @@ function said(receipt) {
   return `${WORDS[receipt.stage] || receipt.stage}${waiting}${pages}${left}`;
 }
 
-function Row({ name, state, text, progress }) {
+function csrf() {
+  const found = document.cookie.split("; ").find((part) => part.startsWith("kf_csrf="));
+  return found ? decodeURIComponent(found.slice("kf_csrf=".length)) : "";
+}
+
+// Asks once more before it does, and says why when it could not.
+function Remove({ receipt, onRemoved }) {
+  const [step, setStep] = useState("idle");
+  const [problem, setProblem] = useState("");
+  const remove = async () => {
+    setStep("busy");
+    try {
+      const response = await fetch(`/api/v1/documents/${receipt.document_id}`, { method: "DELETE", headers: { "X-CSRF-Token": csrf() } });
+      if (response.ok || response.status === 404) return onRemoved();
+      const answer = await response.json();
+      setProblem([answer.detail, answer.next_step].filter(Boolean).join(" "));
+    } catch (error) {
+      setProblem("No connection. Try again.");
+    }
+    setStep("idle");
+  };
+  const look = "text-xs underline underline-offset-2";
+  return (
+    <span className="pl-6 flex flex-wrap gap-3 text-muted-foreground">
+      {step === "idle" && <button type="button" className={look} onClick={() => setStep("asking")} aria-label={`Remove ${receipt.filename}`}>Remove</button>}
+      {step === "asking" && <button type="button" className={`${look} text-destructive`} onClick={remove}>Remove it for good</button>}
+      {step === "asking" && <button type="button" className={look} onClick={() => setStep("idle")} autoFocus>Keep</button>}
+      {step === "busy" && <span className="text-xs">removing</span>}
+      {problem && <span role="alert" className="text-xs text-destructive">{problem}</span>}
+    </span>
+  );
+}
+
+function Row({ name, state, text, progress, children }) {
   return (
     <li className="flex flex-col gap-1" data-kf="receipt" data-state={state}>
       <div className="flex items-start gap-2">
@@ -41,6 +74,7 @@ function Row({ name, state, text, progress }) {
         </span>
       </div>
       {state !== "completed" && state !== "failed" && <Progress value={progress} aria-label={`${name}: ${progress} %`} className="h-1.5" />}
+      {children}
     </li>
   );
 }
@@ -48,6 +82,7 @@ function Row({ name, state, text, progress }) {
 export default function Receipts() {
   const [receipts, setReceipts] = useState({});
   const [away, setAway] = useState(false);
+  const [removed, setRemoved] = useState({});
 
   useEffect(() => {
     let timer = null;
@@ -80,7 +115,14 @@ export default function Receipts() {
         const receipt = receipts[id];
         if (!receipt) return <Row key={id} name={props.names[id] || "File"} state="running" text="asking how far it is" progress={0} />;
         if (receipt.gone) return <Row key={id} name="File" state="completed" text="has been deleted since" progress={100} />;
-        return <Row key={id} name={receipt.filename} state={receipt.status} text={said(receipt)} progress={receipt.progress} />;
+        if (removed[id]) return <Row key={id} name={receipt.filename} state="completed" text="has been removed" progress={100} />;
+        return (
+          <Row key={id} name={receipt.filename} state={receipt.status} text={said(receipt)} progress={receipt.progress}>
+            {["completed", "failed"].includes(receipt.status) && receipt.version_number === 1 && (
+              <Remove receipt={receipt} onRemoved={() => setRemoved((known) => ({ ...known, [id]: true }))} />
+            )}
+          </Row>
+        );
       })}
       {props.refused.map((item) => (
         <Row key={item.filename} name={item.filename} state="failed" text={[item.problem, item.next_step].filter(Boolean).join(" ")} progress={0} />

@@ -1,0 +1,85 @@
+"""Can somebody who only asks drop a file for himself, find it again and remove it?"""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.e2e.conftest import EMAIL, Site, StartSite
+from tests.e2e.test_chat import ask, drop
+from tests.fixtures.application import PASSWORD
+
+pytestmark = pytest.mark.browser
+VERA = "vera@alpha.example"
+
+
+async def _add_viewer(page: Page) -> None:
+    added = await page.evaluate(
+        """async ([email, password]) => {
+            const csrf = document.cookie.split("; ").find((part) => part.startsWith("kf_csrf=")).slice(8);
+            const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
+            const body = JSON.stringify({ email, password, role: "viewer" });
+            return (await fetch("/api/v1/users", { method: "POST", headers, body })).status;
+        }""",
+        [VERA, PASSWORD],
+    )
+    assert added == 201
+
+
+async def _documents(page: Page) -> int:
+    return int(await page.evaluate("fetch('/api/v1/documents').then((r) => r.json()).then((page) => page.total)"))
+
+
+async def test_a_viewers_own_files_are_found_and_removed_and_nobody_else_sees_them(start_site: StartSite) -> None:
+    site: Site = await start_site()
+    async with site.visit() as ada, site.window() as context:
+        assert EMAIL != VERA
+        await _add_viewer(ada)
+        vera = await site.sign_in(context, VERA)
+        await drop(vera, {"pay.txt": b"The keeper of the Zwiebelturm earns 4711 crowns.", "old.txt": b"An old note."})
+        await ask(vera, "What does the keeper of the Zwiebelturm earn?")
+        await expect(vera.locator("[data-kf=receipt][data-state=completed]")).to_have_count(2)
+        await expect(vera.locator(".ai-message").last).to_contain_text("4711 crowns")
+        assert (await _documents(ada), await _documents(vera)) == (0, 2)
+        await vera.get_by_label("Remove old.txt").click()
+        await vera.get_by_text("Remove it for good").click()
+        await expect(vera.locator("[data-kf=receipt]").filter(has_text="old.txt")).to_contain_text("has been removed")
+        await vera.get_by_text("Your files").click()
+        await expect(vera.locator("#files li")).to_have_count(1)
+        row = vera.locator("#files li")
+        await expect(row).to_contain_text("pay.txt")
+        await expect(row).to_contain_text("only you see it")
+        await vera.keyboard.press("Tab")
+        await vera.get_by_label("Remove pay.txt").press("Enter")
+        await expect(vera.get_by_text("Keep")).to_be_focused()
+        await vera.get_by_text("Keep").press("Enter")
+        await expect(vera.get_by_label("Remove pay.txt")).to_be_focused()
+        await vera.get_by_label("Remove pay.txt").click()
+        await vera.get_by_text("Remove it for good").click()
+        await expect(row).to_contain_text("You have handed in no files yet.")
+        assert await _documents(vera) == 0
+    async with site.window(phone=True, dark=True) as stranger:
+        page = await stranger.new_page()
+        await page.goto(f"{site.url}/files")
+        await expect(page.locator("[name=email]")).to_be_visible()
+        await page.fill("[name=email]", VERA)
+        await page.fill("[name=password]", PASSWORD)
+        await page.click("button")
+        await expect(page.locator("h1")).to_have_text("Your files")
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert site.complaints == []
+
+
+async def test_a_question_about_a_mail_is_answered_from_what_is_attached_to_it(start_site: StartSite) -> None:
+    message = EmailMessage()
+    message["Subject"], message["From"] = "Offer", "a@example.com"
+    message.set_content("See the attachment.")
+    message.add_attachment(b"The pump of the Zwiebelturm costs 4711 crowns.", "text", "plain", filename="prices.txt")
+    site: Site = await start_site()
+    async with site.visit() as page:
+        await drop(page, {"offer.eml": message.as_bytes()})
+        await ask(page, "What does the pump of the Zwiebelturm cost?")
+        await expect(page.locator(".ai-message").last).to_contain_text("4711 crowns")
+        await expect(page.locator("[data-kf=sources]")).to_contain_text("offer.eml › prices.txt")
