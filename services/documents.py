@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 from uuid import UUID
 
@@ -137,6 +138,13 @@ class DocumentService:
             NotFoundError: Absent or not readable.
         """
         return await self._removal.delete_document(principal, document_id, client=client)
+
+    async def superseded(self, principal: Principal, version_ids: Set[UUID]) -> frozenset[UUID]:
+        """Those of the versions in whose place another one answers now."""
+        if not version_ids:
+            return frozenset()
+        async with self._database.transaction(principal.organization_id) as session:
+            return await DocumentRepository(session).superseded(version_ids, principal=principal)
 
     # -- what a citation opens
 

@@ -278,6 +278,20 @@ class DocumentRepository:
         chunk = _chunk(row)
         return chunk, chunk.superseded
 
+    async def superseded(self, version_ids: Ids[UUID], *, principal: Principal) -> frozenset[UUID]:
+        """Those of the versions in whose place another one answers now; of documents that may be read."""
+        readable = self._readable(principal).with_only_columns(Document.id)
+        statement = (
+            select(DocumentVersion.id)
+            .join(Document, Document.id == DocumentVersion.document_id)
+            .where(
+                DocumentVersion.id.in_(version_ids),
+                Document.active_version_id != DocumentVersion.id,
+                Document.id.in_(readable),
+            )
+        )
+        return frozenset(await self._session.scalars(statement))
+
     # -- tasks
 
     async def latest_tasks(self, document_ids: Ids[UUID]) -> dict[UUID, tuple[Task, DocumentVersion]]:
