@@ -7,7 +7,7 @@ import os
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
-from admin_app.views import documents, health, jobs, maintenance, people, policy, settings
+from admin_app.views import documents, health, jobs, maintenance, organizations, people, policy, settings
 
 API_URL = "FOUNDRY_API_URL"
 OPERATOR = "operator"
@@ -80,7 +80,11 @@ def _pages(api: ApiClient) -> None:
         st.Page(lambda: health.show(api), title="Health", url_path="health"),
     ]
     if me["role"] == OPERATOR:
-        pages.append(st.Page(lambda: settings.show(api), title="Settings", url_path="settings"))
+        own = me["organization_id"]
+        pages += [
+            st.Page(lambda: organizations.show(api, own=own), title="Organisations", url_path="organizations"),
+            st.Page(lambda: settings.show(api), title="Settings", url_path="settings"),
+        ]
     st.navigation(pages).run()
 
 

@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, func, select
 
 from config.models import Settings
 from core.errors import ConflictError
 from core.identity import Principal, Role, Scope
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
-from db.models import DeletionReceipt, MaintenanceReport, Organization
+from db.models import DeletionReceipt, Document, MaintenanceReport, Organization, User
 from db.unit_of_work import Database
 from services.addresses import maintenance_address
 from services.audit import ClientInfo, record
@@ -55,9 +55,16 @@ class OperatorService:
     async def organizations(self, principal: Principal) -> tuple[OrganizationView, ...]:
         """All, oldest first."""
         principal.require(Role.OPERATOR, Scope.ADMIN)
-        async with self._maintenance() as maintenance:
-            rows = await self._deletion(maintenance).organizations()
-        return tuple(OrganizationView(id=row[0], name=row[1], is_being_deleted=row[2]) for row in rows)
+        statement = select(
+            Organization.id,
+            Organization.name,
+            Organization.created_at,
+            _living(User).label("users"),
+            _living(Document).label("documents"),
+            Organization.is_deleted.label("is_being_deleted"),
+        ).order_by(Organization.created_at)
+        async with self._maintenance() as maintenance, maintenance.transaction() as session:
+            return tuple(OrganizationView(**row) for row in (await session.execute(statement)).mappings())
 
     async def delete_organization(
         self, principal: Principal, organization_id: UUID, *, client: ClientInfo
@@ -129,3 +136,9 @@ class OperatorService:
                 resource_id=subject,
                 client=client,
             )
+
+
+def _living(table: type[User] | type[Document]) -> ScalarSelect[int]:
+    """How many rows an organisation has that are not deleted."""
+    statement = select(func.count(table.id)).where(table.organization_id == Organization.id, ~table.is_deleted)
+    return statement.correlate(Organization).scalar_subquery()

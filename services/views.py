@@ -144,6 +144,9 @@ class OrganizationView(View):
 
     id: UUID
     name: str
+    created_at: datetime
+    users: int
+    documents: int
     is_being_deleted: bool
 
 

@@ -339,11 +339,14 @@ async def test_the_operator_starts_rounds_and_deletes_organisations_through_the_
     assert (await api.get("/api/v1/maintenance", headers=admin)).status_code == 403
     gone = f"/api/v1/organizations/{other.principal.organization_id}"
     assert (await api.delete(gone, headers=admin)).status_code == 403
+    assert (await api.get("/api/v1/organizations", headers=admin)).status_code == 403
     async with services.database.transaction(department.principal.organization_id) as session:
         await session.execute(text("UPDATE users SET role = 'operator'"))
     answer = await api.post("/api/v1/maintenance/files", headers=admin)
     assert (answer.status_code, answer.json()["kind"]) == (202, "files")
     assert (await api.post("/api/v1/maintenance/nothing", headers=admin)).status_code == 422
+    listed = (await api.get("/api/v1/organizations", headers=admin)).json()
+    assert {one["name"]: (one["users"], one["documents"]) for one in listed} == {"alpha": (1, 0), "beta": (1, 1)}
     answer = await api.delete(gone, headers=admin)
     assert (answer.status_code, answer.json()["completed_at"]) == (202, None)
     assert (await api.get("/api/v1/documents", headers=theirs)).status_code == 401
