@@ -254,6 +254,30 @@ class DocumentView(View):
     """Other readable documents that say the same or nearly; not in lists."""
 
 
+class PartView(View):
+    """A document that lay in the file of another one."""
+
+    id: UUID
+    filename: str
+    status: DocumentStatus
+    error_message: str | None
+
+
+class PartsView(View):
+    """All that lay in the file of a document, at any depth.
+
+    Attributes:
+        waiting: Not read yet.
+        items: The first of them by name, those that failed before the others.
+    """
+
+    total: int
+    ready: int
+    failed: int
+    waiting: int
+    items: tuple[PartView, ...]
+
+
 class PeriodView(View):
     """From when to when a version answered; ``valid_to`` is None while it does."""
 

@@ -134,6 +134,20 @@ class DocumentRepository:
         )
         return {row.id: row.status for row in await self._session.execute(statement)}
 
+    async def parts(
+        self, document_id: UUID, *, principal: Principal, limit: int
+    ) -> tuple[dict[str, int], Sequence[Document]]:
+        """What lay in the file of a document, at any depth: how many by state; the first, failed ones before.
+
+        Only what may be read; whether the document itself may be is asked with ``get``.
+        """
+        family = with_parts(Document.id == document_id)
+        inside = self._readable(principal).where(Document.id.in_(family), Document.id != document_id)
+        states = inside.with_only_columns(Document.status, func.count()).group_by(Document.status).order_by(None)
+        counts = {row[0]: row[1] for row in await self._session.execute(states)}
+        ordered = inside.order_by(None).order_by(Document.status != "failed", Document.filename).limit(limit)
+        return counts, (await self._session.scalars(ordered)).all()
+
     async def ready_filenames(self, names: Iterable[str], *, principal: Principal) -> set[str]:
         """Those of these names under which the principal can read a document that answers."""
         statement = self._readable(principal).where(Document.filename.in_(names), Document.status == "ready")

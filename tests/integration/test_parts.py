@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from config.loader import load_settings
-from core.errors import DocumentError
+from core.errors import DocumentError, NotFoundError
 from db.models import Document, DocumentVersion, Task
 from plugins.parser.parts import SIGN_BYTES
 from services.bootstrap import open_services
@@ -119,6 +119,24 @@ async def test_what_is_attached_to_a_mail_is_a_document_that_says_where_it_lay(d
     (child,) = (one for one in page.items if one.id != document.id)
     assert child.parent_id == document.id
     assert child.collection_id == document.collection_id
+
+
+async def test_what_lay_in_a_file_is_counted_and_what_failed_is_named_first(desk: Desk) -> None:
+    inner = mail(("deep.txt", SEVEN.encode()), subject="Inside")
+    outer = mail(("a.txt", SIX.encode()), ("z.pdf", b"%PDF-1.4 nonsense"))
+    outer.add_attachment(inner)
+    document = await desk.hand_in("inspection.eml", outer.as_bytes())
+    services, me = desk.department.services, desk.department.principal
+    parts = await services.documents.parts(me, document.id)
+    assert (parts.total, parts.ready, parts.failed, parts.waiting) == (4, 3, 1, 0)
+    assert parts.items[0].filename == "inspection.eml › z.pdf"
+    assert parts.items[0].error_message
+    assert {part.status for part in parts.items[1:]} == {DocumentStatus.READY}
+    leaf = await services.documents.parts(me, parts.items[0].id)
+    assert (leaf.total, leaf.items) == (0, ())
+    stranger = await make_department(services, "beta")
+    with pytest.raises(NotFoundError):
+        await services.documents.parts(stranger.principal, document.id)
 
 
 async def test_a_mail_in_a_mail_is_read_with_what_is_attached_to_it_but_not_for_ever(desk: Desk) -> None:

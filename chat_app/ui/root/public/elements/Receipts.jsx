@@ -4,6 +4,7 @@ import { CircleCheck, CircleX, Loader2 } from "lucide-react";
 import { Progress } from "@/components/ui/progress";
 
 const POLL_MS = 600;
+const PARTS_POLL_MS = 1500;
 const WORDS = {
   received: "waiting", parsing: "reading", chunking: "dividing", embedding: "understanding",
   indexing: "indexing", verifying: "checking that it can be found",
@@ -79,6 +80,55 @@ function Row({ name, state, text, progress, children }) {
   );
 }
 
+const ALL_NAMED = 8;
+
+function counted(parts) {
+  return [
+    `${parts.total} ${parts.total === 1 ? "file" : "files"} in it`, parts.ready && `${parts.ready} ready`,
+    parts.waiting && `${parts.waiting} being read`, parts.failed && `${parts.failed} not read`,
+  ].filter(Boolean).join(" · ");
+}
+
+// What lay in a file, such as the attachments of a mail: all by name when they are few, else those that failed.
+function Parts({ receipt }) {
+  const [parts, setParts] = useState(null);
+  useEffect(() => {
+    let timer = null;
+    let gone = false;
+    const look = async () => {
+      let waits = true;
+      try {
+        const response = await fetch(`/api/v1/documents/${receipt.document_id}/parts`);
+        const answer = response.ok ? await response.json() : null;
+        if (gone) return;
+        if (answer) setParts(answer);
+        waits = answer ? answer.waiting > 0 : response.status >= 500;
+      } catch (error) {
+        if (gone) return;
+      }
+      if (waits) timer = setTimeout(look, PARTS_POLL_MS);
+    };
+    look();
+    return () => { gone = true; clearTimeout(timer); };
+  }, [receipt.document_id]);
+  if (!parts || !parts.total) return null;
+  const name = (part) => part.filename.startsWith(`${receipt.filename} › `) ? part.filename.slice(receipt.filename.length + 3) : part.filename;
+  const word = (part) => ({ ready: "ready", failed: part.error_message })[part.status] || "being read";
+  return (
+    <div className="pl-6 text-muted-foreground" data-kf="parts" data-waiting={parts.waiting}>
+      {counted(parts)}
+      <ul className="list-none p-0 m-0 pl-3">
+        {parts.items.filter((part) => parts.total <= ALL_NAMED || part.status === "failed").map((part) => (
+          <li key={part.id} style={{ overflowWrap: "anywhere" }}>
+            <span className="text-foreground">{name(part)}</span>{" "}
+            <span className={part.status === "failed" ? "text-destructive" : ""}>{word(part)}</span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
 export default function Receipts() {
   const [receipts, setReceipts] = useState({});
   const [away, setAway] = useState(false);
@@ -118,6 +168,7 @@ export default function Receipts() {
         if (removed[id]) return <Row key={id} name={receipt.filename} state="completed" text="has been removed" progress={100} />;
         return (
           <Row key={id} name={receipt.filename} state={receipt.status} text={said(receipt)} progress={receipt.progress}>
+            {receipt.status === "completed" && <Parts receipt={receipt} />}
             {["completed", "failed"].includes(receipt.status) && receipt.version_number === 1 && (
               <Remove receipt={receipt} onRemoved={() => setRemoved((known) => ({ ...known, [id]: true }))} />
             )}
