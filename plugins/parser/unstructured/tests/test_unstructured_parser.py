@@ -191,7 +191,7 @@ async def test_sheets_keep_names_tables_and_the_notes_around_them(tmp_path: Path
     assert blocks(document) == [
         (BlockKind.HEADING, 1, "Prices"),
         (BlockKind.TABLE, 0, "Price list 2026"),
-        (BlockKind.TABLE, 0, "| Part | Price |\n|---|---|\n| Pump | 40.5 |\n| Valve | 0.3333333333 |"),
+        (BlockKind.RECORDS, 0, "| Part: Pump | Price: 40.5 |\n| Part: Valve | Price: 0.3333333333 |"),
         (BlockKind.TABLE, 0, "All in euro."),
     ]
     assert document.pages[1].text == ""
