@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from core.types import BlockKind
+from plugins.parser.unstructured import word_file
 from plugins.parser.unstructured.page_tree import DESCRIBING_WORDS, put_right
 from plugins.parser.unstructured.pieces import Piece, markdown_table, squeezed
 from plugins.parser.unstructured.unseen import without_unseen, word_without_unseen
-from plugins.parser.unstructured.word_tables import with_cells_apart
 
 UNASKED = [""]
 """No detection of languages: it costs more than all the rest of a short file, and chunks are told theirs later."""
@@ -25,7 +25,7 @@ def word(file_path: Path) -> Iterator[Piece]:
     from unstructured.partition.docx import partition_docx
 
     shown, unseen = word_without_unseen(file_path)
-    shown = with_cells_apart(shown or file_path) or shown
+    shown = word_file.put_right(shown or file_path) or shown
     source: dict[str, Any] = {"file": shown} if shown else {"filename": str(file_path)}
     for element in partition_docx(**source, languages=UNASKED):
         yield from _piece(element)

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -19,23 +16,13 @@ MOST_COPIED = 1_000_000
 """Characters that the copies in a file have together; the rest of its tables stays as it is."""
 
 
-def with_cells_apart(file: Path | io.BytesIO) -> io.BytesIO | None:
-    """The file with a cell in every place of its tables; None for one without merged cells."""
-    with zipfile.ZipFile(file) as archive:
-        if not any(mark in archive.read("word/document.xml") for mark in MERGED):
-            return None
-    from docx import Document
-
-    document = Document(file if isinstance(file, io.BytesIO) else str(file))
+def spread_cells(body: Any) -> None:
+    """Put a cell into every place of the tables."""
     left = MOST_COPIED
-    for table in document.element.body.iter(f"{WORD}tbl"):
+    for table in body.iter(f"{WORD}tbl"):
         above: dict[int, Any] = {}
         for row in table.findall(f"{WORD}tr"):
             above, left = _spread(row, above, left)
-    made = io.BytesIO()
-    document.save(made)
-    made.seek(0)
-    return made
 
 
 def _spread(row: Any, above: dict[int, Any], left: int) -> tuple[dict[int, Any], int]:
