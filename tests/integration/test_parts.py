@@ -22,6 +22,7 @@ from services.parts import MAX_DEPTH, full_name
 from services.views import DocumentStatus, DocumentView
 from services.worker import Worker, open_worker
 from tests.fixtures.application import CLIENT, Department, make_department
+from tests.fixtures.compound import Attached, mail_streams, outlook_mail
 from tests.fixtures.pictures import drawn, picture
 
 SIX = "The relief valve of the Zwiebelturm opens at six bar.\n"
@@ -105,6 +106,18 @@ async def unpacking(department: Department, environment: dict[str, str]) -> Asyn
     loaded = load_settings(environ=environment | {"FOUNDRY__ingestion__unpack_archives": "true"})
     async with open_worker(loaded) as worker:
         yield Desk(department, worker)
+
+
+async def test_a_mail_inside_a_mail_of_outlook_and_what_it_holds_are_documents(desk: Desk) -> None:
+    inner = mail_streams("Yesterday", "See the table.", attached=[Attached(name="note.txt", content=SIX.encode())])
+    outer = outlook_mail("Inspection", "See below.", attached=[Attached(name="Yesterday", content=inner)])
+    await desk.hand_in("inspection.msg", outer)
+    assert await desk.names() == {
+        "inspection.msg": DocumentStatus.READY,
+        "inspection.msg › Yesterday.eml": DocumentStatus.READY,
+        "inspection.msg › Yesterday.eml › note.txt": DocumentStatus.READY,
+    }
+    assert await desk.found("When does the relief valve open?") == {"inspection.msg › Yesterday.eml › note.txt"}
 
 
 async def test_what_is_attached_to_a_mail_is_a_document_that_says_where_it_lay(desk: Desk) -> None:

@@ -169,6 +169,17 @@ def test_a_table_that_fits_stays_whole_and_a_long_one_repeats_its_header() -> No
         assert all(line.count("|") == 3 for line in draft.content.splitlines())
 
 
+def test_rows_that_name_their_columns_are_whole_and_a_wide_one_goes_on_under_its_first_cell() -> None:
+    wide = "| Part: P2 | " + " | ".join(f"Size{number}: {number}" for number in range(20)) + " |"
+    text = f"| Part: P1 | Price: 4 |\n{wide}\n| Part: P3 | Price: 5 |\n| Part: P4 | Price: 6 |"
+    page = ParsedPage(1, text, (Block(BlockKind.RECORDS, 0, len(text)),))
+    drafts = chunks(ParsedDocument((page,)), max_tokens=40, overlap=30)
+    assert_nothing_is_lost(ParsedDocument((page,)), drafts, 40)
+    assert [draft.context for draft in drafts] == ["Manual", *["Manual\n| Part: P2"] * 2, "Manual"]
+    assert all(draft.content.startswith("| Size") for draft in drafts[1:3])
+    assert drafts[-1].content == "| Part: P3 | Price: 5 |\n| Part: P4 | Price: 6 |"
+
+
 def test_title_label_and_path_are_context_and_never_said_twice() -> None:
     text = "# Prices\n\nAll in euro."
     page = replace(document(text).pages[0], label="sheet Prices 2026")
