@@ -9,14 +9,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy.orm import aliased
 
 from config.models import Settings
 from core.errors import ConflictError
 from core.identity import Principal, Role, Scope
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
-from db.models import DeletionReceipt, MaintenanceReport, Organization
+from db.models import DeletionReceipt, Document, MaintenanceReport, Organization, User
 from db.unit_of_work import Database
 from services.addresses import maintenance_address
 from services.audit import ClientInfo, record
@@ -55,26 +56,28 @@ class OperatorService:
     async def organizations(self, principal: Principal) -> tuple[OrganizationView, ...]:
         """All, oldest first."""
         principal.require(Role.OPERATOR, Scope.ADMIN)
-        async with self._maintenance() as maintenance:
-            rows = await self._deletion(maintenance).organizations()
-        return tuple(OrganizationView(id=row[0], name=row[1], is_being_deleted=row[2]) for row in rows)
+        async with self._maintenance() as maintenance, maintenance.transaction() as session:
+            return tuple(_view(*row) for row in await session.execute(_listed()))
 
     async def delete_organization(
         self, principal: Principal, organization_id: UUID, *, client: ClientInfo
     ) -> DeletionView:
         """Close an organisation at once; a worker removes what it has, and goes on until nothing is left.
 
+        It may be the operator's own, whose sessions end with it.
+
         Raises:
             NotFoundError: There is no such organisation.
-            ConflictError: It is the operator's own.
+            ConflictError: Nobody would be left to see the receipt and to run the installation.
         """
         principal.require(Role.OPERATOR, Scope.ADMIN)
-        if organization_id == principal.organization_id:
-            raise ConflictError(
-                "This is the organisation you are in.",
-                next_step="Where it runs: foundry organization delete.",
-            )
         async with self._maintenance() as maintenance:
+            if await _has_last_operator(maintenance, organization_id):
+                raise ConflictError(
+                    "It has the only operator of this installation.",
+                    next_step="Make somebody in another organisation operator, or where it runs: "
+                    "foundry organization delete.",
+                )
             deletion = self._deletion(maintenance)
             receipt_id, _ = await deletion.close(organization_id, str(principal.user_id), claimed=False)
             await self._note(principal, "deleted", "organization", organization_id, client)
@@ -129,3 +132,43 @@ class OperatorService:
                 resource_id=subject,
                 client=client,
             )
+
+
+def _listed() -> Select[Organization, int, int, bool]:
+    """Organisations, oldest first, with their people and documents and whether they have the last operator."""
+    people = select(func.count(User.id)).where(User.organization_id == Organization.id, ~User.is_deleted)
+    documents = select(func.count(Document.id)).where(Document.organization_id == Organization.id, ~Document.is_deleted)
+    statement = select(Organization, people.scalar_subquery(), documents.scalar_subquery(), _last_operator())
+    return statement.order_by(Organization.created_at, Organization.id)
+
+
+def _last_operator() -> ColumnElement[bool]:
+    """Whether the organisation of the row has somebody who can run the installation, and no other living one has."""
+    housed = aliased(Organization)
+    operators = exists().where(
+        housed.id == User.organization_id,
+        ~housed.is_deleted,
+        User.role == Role.OPERATOR.value,
+        User.is_active,
+        ~User.is_deleted,
+    )
+    return operators.where(housed.id == Organization.id) & ~operators.where(housed.id != Organization.id)
+
+
+async def _has_last_operator(maintenance: MaintenanceDatabase, organization_id: UUID) -> bool:
+    statement = select(_last_operator()).select_from(Organization).where(Organization.id == organization_id)
+    async with maintenance.transaction() as session:
+        return bool(await session.scalar(statement))
+
+
+def _view(organization: Organization, people: int, documents: int, has_last_operator: bool) -> OrganizationView:
+    return OrganizationView(
+        id=organization.id,
+        name=organization.name,
+        plan=organization.plan,
+        people=people,
+        documents=documents,
+        created_at=organization.created_at,
+        is_being_deleted=organization.is_deleted,
+        has_last_operator=has_last_operator,
+    )
