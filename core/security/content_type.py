@@ -136,12 +136,13 @@ def detect(path: Path, filename: str) -> str:
     if not head:
         raise DocumentError("The file is empty.", failure_code="empty", next_step="Upload a file with content.")
     suffix = PurePath(filename).suffix.lower()
-    if b"%PDF-" in head[:1024]:
-        return "application/pdf"
     if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
         return _zip_type(path, suffix)
     if head.startswith(_COMPOUND):
         return _compound_type(path)
+    # Anything may stand before it, and an archive may begin with a PDF that is not compressed.
+    if b"%PDF-" in head[:1024]:
+        return "application/pdf"
     if found := _by_magic(head) or _tar_type(head):
         return found
     for magic, name, code in _BINARY:

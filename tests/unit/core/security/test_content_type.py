@@ -46,6 +46,7 @@ def test_a_bundle_of_files_is_an_archive(tmp_path: Path) -> None:
     assert detected(tmp_path, zipped(readme=b"hello"), "a.zip") == "application/zip"
     assert detected(tmp_path, zipped(readme=b"hello"), "unnamed") == "application/zip"
     assert detected(tmp_path, zipped(), "empty.zip") == "application/zip"
+    assert detected(tmp_path, zipped(plan=b"%PDF-1.7 stored as it is"), "plans.zip") == "application/zip"
 
 
 def detected(folder: Path, content: bytes, filename: str) -> str:
