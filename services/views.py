@@ -182,6 +182,7 @@ class Receipt(View):
         seconds_left: An estimate from what it took so far, while it is read.
         stages: Seconds that each stage took.
         coverage: How much of the file was read, once it was.
+        parts: How far the files are that lay in it, such as attachments; None before it is read, without any, in lists.
         note: What is special about this upload, in plain words; only in the answer to it.
         similar: Readable documents with the same content, and once it was read with nearly the same.
     """
@@ -210,9 +211,23 @@ class Receipt(View):
     seconds_left: int | None = None
     stages: dict[str, float] = {}
     coverage: CoverageView | None = None
+    parts: PartsView | None = None
     created_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None
+
+
+class PartsView(View):
+    """How far the files are that lay in another, at any depth; those that are neither ready nor failed are under way.
+
+    Attributes:
+        receipts: Of all of them by name; of many only of those that failed, and at most 20.
+    """
+
+    total: int
+    ready: int
+    failed: int
+    receipts: tuple[Receipt, ...]
 
 
 class UploadView(View):

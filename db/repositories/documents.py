@@ -134,6 +134,24 @@ class DocumentRepository:
         )
         return {row.id: row.status for row in await self._session.execute(statement)}
 
+    async def part_states(self, document_id: UUID, *, principal: Principal) -> dict[str, int]:
+        """How many readable documents lay in the file of one, at any depth, by their state."""
+        statement = self._parts(document_id, principal).with_only_columns(Document.status, func.count(Document.id))
+        rows = await self._session.execute(statement.group_by(Document.status))
+        return {row[0]: row[1] for row in rows}
+
+    async def parts(
+        self, document_id: UUID, *, principal: Principal, status: str | None = None, limit: int
+    ) -> Sequence[UUID]:
+        """The first of them by name."""
+        statement = self._parts(document_id, principal).with_only_columns(Document.id)
+        if status is not None:
+            statement = statement.where(Document.status == status)
+        return (await self._session.scalars(statement.order_by(Document.filename, Document.id).limit(limit))).all()
+
+    def _parts(self, document_id: UUID, principal: Principal) -> Select[Document]:
+        return self._readable(principal).where(Document.id.in_(with_parts(Document.parent_document_id == document_id)))
+
     async def ready_filenames(self, names: Iterable[str], *, principal: Principal) -> set[str]:
         """Those of these names under which the principal can read a document that answers."""
         statement = self._readable(principal).where(Document.filename.in_(names), Document.status == "ready")

@@ -18,8 +18,9 @@ from core.errors import DocumentError
 from db.models import Document, DocumentVersion, Task
 from plugins.parser.parts import SIGN_BYTES
 from services.bootstrap import open_services
+from services.part_receipts import MAX_LISTED
 from services.parts import MAX_DEPTH, full_name
-from services.views import DocumentStatus, DocumentView
+from services.views import DocumentStatus, DocumentView, TaskStatus
 from services.worker import Worker, open_worker
 from tests.fixtures.application import CLIENT, Department, make_department
 from tests.fixtures.pictures import drawn, picture
@@ -105,6 +106,42 @@ async def unpacking(department: Department, environment: dict[str, str]) -> Asyn
     loaded = load_settings(environ=environment | {"FOUNDRY__ingestion__unpack_archives": "true"})
     async with open_worker(loaded) as worker:
         yield Desk(department, worker)
+
+
+async def test_the_receipt_of_a_mail_says_how_far_the_files_in_it_are(desk: Desk) -> None:
+    alpha = desk.department
+    inner = mail(("prices.txt", SEVEN.encode()), subject="Prices").as_bytes()
+    content = mail(("valves.txt", SIX.encode()), ("broken.pdf", b"%PDF-1.7 broken"), ("prices.eml", inner)).as_bytes()
+    first = await alpha.upload("inspection.eml", content)
+    assert first.parts is None
+    await desk.worker.accept(alpha.principal.organization_id, first.task_id)
+    await desk.worker.drain()
+    begun = await alpha.services.ingestion.receipt(alpha.principal, first.task_id)
+    assert begun.parts is not None
+    assert (begun.parts.total, begun.parts.ready, begun.parts.failed) == (3, 0, 0)
+    assert {part.status for part in begun.parts.receipts} == {TaskStatus.QUEUED}
+    await desk.read_all()
+    ended = await alpha.services.ingestion.receipt(alpha.principal, first.task_id)
+    assert ended.parts is not None
+    assert (ended.parts.total, ended.parts.ready, ended.parts.failed) == (4, 3, 1)
+    assert [(part.filename, part.failure_code) for part in ended.parts.receipts] == [
+        ("inspection.eml › broken.pdf", "corrupt"),
+        ("inspection.eml › prices.eml", None),
+        ("inspection.eml › prices.eml › prices.txt", None),
+        ("inspection.eml › valves.txt", None),
+    ]
+    assert all(receipt.parts is None for receipt in await alpha.services.ingestion.list_tasks(alpha.principal))
+
+
+async def test_of_many_files_in_one_the_receipt_counts_all_and_names_those_that_failed(unpacking: Desk) -> None:
+    alpha = unpacking.department
+    members = {f"note-{number:02}.txt": f"Note {number}: {SIX}".encode() for number in range(MAX_LISTED)}
+    receipt = await alpha.read(unpacking.worker, "notes.zip", zipped(**members, **{"broken.pdf": b"%PDF-1.7 broken"}))
+    await unpacking.read_all()
+    receipt = await alpha.services.ingestion.receipt(alpha.principal, receipt.task_id)
+    assert receipt.parts is not None
+    assert (receipt.parts.total, receipt.parts.ready, receipt.parts.failed) == (MAX_LISTED + 1, MAX_LISTED, 1)
+    assert [part.filename for part in receipt.parts.receipts] == ["notes.zip › broken.pdf"]
 
 
 async def test_what_is_attached_to_a_mail_is_a_document_that_says_where_it_lay(desk: Desk) -> None:

@@ -4,6 +4,8 @@ import { CircleCheck, CircleX, Loader2 } from "lucide-react";
 import { Progress } from "@/components/ui/progress";
 
 const POLL_MS = 600;
+// Of many files only how many are done changes, and there is nothing to hurry for.
+const POLL_PARTS_MS = 1500;
 const WORDS = {
   received: "waiting", parsing: "reading", chunking: "dividing", embedding: "understanding",
   indexing: "indexing", verifying: "checking that it can be found",
@@ -61,9 +63,39 @@ function Remove({ receipt, onRemoved }) {
   );
 }
 
-function Row({ name, state, text, progress, children }) {
+function settled(parts) {
+  return !parts || parts.ready + parts.failed >= parts.total;
+}
+
+function count(number, one, many) {
+  return `${number.toLocaleString()} ${number === 1 ? one : many}`;
+}
+
+// What lay in a file, such as attachments: each of a few; of many how many there are, and those that failed.
+function Parts({ receipt }) {
+  const { total, ready, failed, receipts } = receipt.parts;
+  const all = receipts.length === total;
+  const under = total - ready - failed;
+  const unnamed = failed - receipts.length;
+  const counts = [ready && `${ready.toLocaleString()} ready`, under && `${under.toLocaleString()} under way`, failed && `${failed.toLocaleString()} not read`];
+  const name = (part) => part.filename.startsWith(`${receipt.filename} › `) ? part.filename.slice(receipt.filename.length + 3) : part.filename;
   return (
-    <li className="flex flex-col gap-1" data-kf="receipt" data-state={state}>
+    <div className="ml-2 pl-4 border-l flex flex-col gap-2" data-kf="parts">
+      {!all && <span className="text-muted-foreground">{count(total, "file", "files")} in it: {counts.filter(Boolean).join(", ")}</span>}
+      {!all && under > 0 && <Progress value={Math.round(100 * (ready + failed) / total)} aria-label={`${ready + failed} of ${total} files in ${receipt.filename}`} className="h-2" />}
+      {receipts.length > 0 && (
+        <ul className="flex flex-col gap-2 list-none p-0 m-0" aria-label={`In ${receipt.filename}`}>
+          {receipts.map((part) => <Row key={part.document_id} kind="part" name={name(part)} state={part.status} text={said(part)} progress={part.progress} />)}
+        </ul>
+      )}
+      {!all && unnamed > 0 && <span className="text-muted-foreground">and {count(unnamed, "more that was not read", "more that were not read")}</span>}
+    </div>
+  );
+}
+
+function Row({ kind = "receipt", name, state, text, progress, children }) {
+  return (
+    <li className="flex flex-col gap-1" data-kf={kind} data-state={state}>
       <div className="flex items-start gap-2">
         {state === "completed" && <CircleCheck className="h-4 w-4 mt-0.5 shrink-0 text-green-600 dark:text-green-400" aria-hidden="true" />}
         {state === "failed" && <CircleX className="h-4 w-4 mt-0.5 shrink-0 text-destructive" aria-hidden="true" />}
@@ -73,7 +105,7 @@ function Row({ name, state, text, progress, children }) {
           <span className={state === "failed" ? "text-destructive" : "text-muted-foreground"}>{text}</span>
         </span>
       </div>
-      {state !== "completed" && state !== "failed" && <Progress value={progress} aria-label={`${name}: ${progress} %`} className="h-1.5" />}
+      {state !== "completed" && state !== "failed" && <Progress value={progress} aria-label={`${name}: ${progress} %`} className="h-2" />}
       {children}
     </li>
   );
@@ -88,7 +120,8 @@ export default function Receipts() {
     let timer = null;
     let gone = false;
     const known = {};
-    const ended = (id) => known[id] && (known[id].gone || ["completed", "failed"].includes(known[id].status));
+    const read = (id) => known[id] && (known[id].gone || ["completed", "failed"].includes(known[id].status));
+    const ended = (id) => read(id) && settled(known[id].parts);
     const look = async () => {
       try {
         for (const id of props.tasks.filter((task) => !ended(task))) {
@@ -103,7 +136,7 @@ export default function Receipts() {
         if (gone) return;
         setAway(true);
       }
-      if (!props.tasks.every(ended)) timer = setTimeout(look, POLL_MS);
+      if (!props.tasks.every(ended)) timer = setTimeout(look, props.tasks.every(read) ? POLL_PARTS_MS : POLL_MS);
     };
     look();
     return () => { gone = true; clearTimeout(timer); };
@@ -121,6 +154,7 @@ export default function Receipts() {
             {["completed", "failed"].includes(receipt.status) && receipt.version_number === 1 && (
               <Remove receipt={receipt} onRemoved={() => setRemoved((known) => ({ ...known, [id]: true }))} />
             )}
+            {receipt.parts && <Parts receipt={receipt} />}
           </Row>
         );
       })}
