@@ -17,7 +17,7 @@ class AppSettings(Section):
     """The application as a whole."""
 
     name: str = Field("Knowledge Foundry", min_length=1, description="Name shown to people.")
-    version: str = Field("0.2.0", description="Version shown to people and in the API.")
+    version: str = Field("0.3.0", description="Version shown to people and in the API.")
     environment: Environment = Field("dev", description="Which of the files dev, staging, prod applies.")
     debug: bool = Field(False, description="Longer error messages; refused in prod.")
     hot_reload: bool = Field(False, description="Apply changed YAML while running.")

@@ -39,6 +39,8 @@ class BlockKind(StrEnum):
     TEXT = "text"
     LIST = "list"
     TABLE = "table"
+    RECORDS = "records"
+    """Rows of a table that each say the names of their columns."""
     CODE = "code"
     FURNITURE = "furniture"
     """Running heads, feet and page numbers: part of the page, but of no chunk."""

@@ -19,6 +19,8 @@ TokenSpans = Callable[[str], list[tuple[int, int]]]
 MAX_TITLE = 80
 MAX_HEADER = 300
 MAX_CONTEXT = 400
+BY_LINES = (BlockKind.TABLE, BlockKind.RECORDS, BlockKind.LIST, BlockKind.CODE)
+BETWEEN_CELLS = " | "
 LEFT_OUT = (BlockKind.FURNITURE, BlockKind.HIDDEN)
 
 
@@ -34,11 +36,16 @@ class _Section:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Characters that belong together; ``header`` is what a continued table repeats."""
+    """Characters that belong together.
+
+    ``header`` is what a continued table or row repeats; what is ``complete`` is understood without
+    what stands before it.
+    """
 
     start: int
     end: int
     header: str = ""
+    complete: bool = False
 
 
 class _Tokens:
@@ -162,20 +169,47 @@ def _pieces(text: str, block: Block, tokens: _Tokens, max_tokens: int) -> Iterat
     if tokens.count(block.start, block.end) <= max_tokens:
         yield _Piece(block.start, block.end)
         return
-    if block.kind in (BlockKind.TABLE, BlockKind.LIST, BlockKind.CODE):
+    if block.kind in BY_LINES:
         spans = _lines(text, block)
     else:
         spans = [(block.start + a, block.start + b) for a, b in sentences.split(text[block.start : block.end])]
-    header = ""
-    if block.kind is BlockKind.TABLE and spans:
-        header = text[spans[0][0] : spans[0][1]][:MAX_HEADER]
+    header = _line_of(text, spans[0]) if block.kind is BlockKind.TABLE and spans else ""
     for number, (start, end) in enumerate(spans):
-        while tokens.count(start, end) > max_tokens:
-            cut = min(tokens.cut(start, max_tokens), end)
-            yield _Piece(start, cut, header if number else "")
-            start = cut
-        if start < end:
-            yield _Piece(start, end, header if number else "")
+        if block.kind is BlockKind.RECORDS:
+            yield from _record(text, (start, end), tokens, max_tokens)
+        else:
+            yield from _cut((start, end), tokens, max_tokens, header if number else "")
+
+
+def _cut(span: tuple[int, int], tokens: _Tokens, max_tokens: int, header: str) -> Iterator[_Piece]:
+    """A line or sentence whole if it fits, else in runs of tokens."""
+    start, end = span
+    while tokens.count(start, end) > max_tokens:
+        cut = min(tokens.cut(start, max_tokens), end)
+        yield _Piece(start, cut, header)
+        start = cut
+    if start < end:
+        yield _Piece(start, end, header)
+
+
+def _record(text: str, span: tuple[int, int], tokens: _Tokens, max_tokens: int) -> Iterator[_Piece]:
+    """A row whole if it fits, else cell by cell; what continues it repeats its first cell, which says what it is of."""
+    start, end = span
+    if tokens.count(start, end) <= max_tokens:
+        yield _Piece(start, end, complete=True)
+        return
+    first, position = "", start
+    while position < end:
+        found = text.find(BETWEEN_CELLS, position + 1, end)
+        cell_end = end if found < 0 else found
+        yield from _cut((position, cell_end), tokens, max_tokens, first)
+        first = first or _line_of(text, (start, cell_end))
+        position = cell_end
+
+
+def _line_of(text: str, span: tuple[int, int]) -> str:
+    """What a chunk that continues a table repeats of a line."""
+    return text[span[0] : span[1]][:MAX_HEADER]
 
 
 def _lines(text: str, block: Block) -> list[tuple[int, int]]:
@@ -198,11 +232,13 @@ def _pack(
     for section in joined:
         start, end, header = section.pieces[0].start, section.pieces[0].end, section.pieces[0].header
         for piece in section.pieces[1:]:
-            if tokens.count(start, piece.end) <= max_tokens:
+            # A whole row does not go under what the parts of another one repeat.
+            if tokens.count(start, piece.end) <= max_tokens and not (header and piece.complete):
                 end = piece.end
                 continue
             yield section.path, *_trim(page.text, start, end), header
-            start = piece.start if piece.header else _overlapping(section, piece, tokens, overlap, max_tokens)
+            alone = piece.header or piece.complete
+            start = piece.start if alone else _overlapping(section, piece, tokens, overlap, max_tokens)
             end, header = piece.end, piece.header
         yield section.path, *_trim(page.text, start, end), header
 

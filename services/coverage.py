@@ -21,7 +21,7 @@ def coverage_of(document: ParsedDocument) -> dict[str, JsonValue]:
         "pages": len(document.pages),
         "pages_with_text": len(with_text),
         "pages_recognised": sum(bool(page.words) for page in with_text),
-        "tables": kinds.count(BlockKind.TABLE),
+        "tables": kinds.count(BlockKind.TABLE) + kinds.count(BlockKind.RECORDS),
         "headings": kinds.count(BlockKind.HEADING),
         "characters": sum(len(page.text) for page in document.pages),
     }

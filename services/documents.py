@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 from uuid import UUID
 
@@ -29,12 +30,16 @@ from services.views import (
     DocumentStatus,
     DocumentView,
     PagePicture,
+    PartsView,
+    PartView,
     PassageView,
 )
 
 DRAWN = ("application/pdf", "image/")
 """Types that have pages to draw."""
 MAX_SCALE = 4.0
+PARTS_NAMED = 50
+"""Of what lay in a file so many are named; an archive may hold a thousand."""
 
 
 class DocumentService:
@@ -130,6 +135,25 @@ class DocumentService:
             states = await DocumentRepository(session).states_with_parts(document_ids, principal=principal)
         return {document_id: DocumentStatus(state) for document_id, state in states.items()}
 
+    async def parts(self, principal: Principal, document_id: UUID) -> PartsView:
+        """What lay in the file of a document, such as attachments, and how far it is.
+
+        Raises:
+            NotFoundError: Absent or not readable.
+        """
+        async with self._database.transaction(principal.organization_id) as session:
+            documents = DocumentRepository(session)
+            await documents.get(document_id, principal=principal)
+            counts, first = await documents.parts(document_id, principal=principal, limit=PARTS_NAMED)
+        ready, failed = counts.get(DocumentStatus.READY, 0), counts.get(DocumentStatus.FAILED, 0)
+        return PartsView(
+            total=sum(counts.values()),
+            ready=ready,
+            failed=failed,
+            waiting=sum(counts.values()) - ready - failed,
+            items=tuple(PartView.model_validate(one, from_attributes=True) for one in first),
+        )
+
     async def delete(self, principal: Principal, document_id: UUID, *, client: ClientInfo) -> DeletionView:
         """Remove a document: it stops answering at once, then text, vectors and files go; the receipt says so.
 
@@ -137,6 +161,13 @@ class DocumentService:
             NotFoundError: Absent or not readable.
         """
         return await self._removal.delete_document(principal, document_id, client=client)
+
+    async def superseded(self, principal: Principal, version_ids: Set[UUID]) -> frozenset[UUID]:
+        """Those of the versions in whose place another one answers now."""
+        if not version_ids:
+            return frozenset()
+        async with self._database.transaction(principal.organization_id) as session:
+            return await DocumentRepository(session).superseded(version_ids, principal=principal)
 
     # -- what a citation opens
 

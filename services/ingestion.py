@@ -47,9 +47,8 @@ from services.cancelling import cancel_task
 from services.job_queue import JobQueue
 from services.near_duplicates import similar_to
 from services.own_files import own_collection, require_document_writer, require_own_quota, require_writer
-from services.part_receipts import parts_of
 from services.receipts import receipt_of
-from services.views import Receipt, SimilarView, TaskStatus
+from services.views import Receipt, SimilarView
 
 log = structlog.get_logger(__name__)
 
@@ -154,7 +153,7 @@ class IngestionService:
         return receipt
 
     async def receipt(self, principal: Principal, task_id: UUID) -> Receipt:
-        """How far a task is and what lay in its file, and which documents say the same.
+        """How far a task is, and which documents say the same.
 
         Raises:
             NotFoundError: Absent or not yours to see.
@@ -167,9 +166,7 @@ class IngestionService:
             task, version = rows[0]
             places = await documents.queue_positions([task])
             similar = await _similar(session, principal, version)
-            # Until then what lies in it is that of an earlier version.
-            parts = await parts_of(documents, principal, version) if task.status == TaskStatus.COMPLETED else None
-            return receipt_of(task, version, queue_position=places.get(task_id), similar=similar, parts=parts)
+            return receipt_of(task, version, queue_position=places.get(task_id), similar=similar)
 
     async def list_tasks(self, principal: Principal, *, limit: int = 50) -> tuple[Receipt, ...]:
         """The newest tasks of readable documents."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select
 from sqlalchemy.orm import aliased
 
 from config.models import Settings
@@ -136,10 +136,14 @@ class OperatorService:
 
 def _listed() -> Select[Organization, int, int, bool]:
     """Organisations, oldest first, with their people and documents and whether they have the last operator."""
-    people = select(func.count(User.id)).where(User.organization_id == Organization.id, ~User.is_deleted)
-    documents = select(func.count(Document.id)).where(Document.organization_id == Organization.id, ~Document.is_deleted)
-    statement = select(Organization, people.scalar_subquery(), documents.scalar_subquery(), _last_operator())
+    statement = select(Organization, _living(User), _living(Document), _last_operator())
     return statement.order_by(Organization.created_at, Organization.id)
+
+
+def _living(table: type[User] | type[Document]) -> ScalarSelect[int]:
+    """How many rows an organisation has that are not deleted."""
+    statement = select(func.count(table.id)).where(table.organization_id == Organization.id, ~table.is_deleted)
+    return statement.correlate(Organization).scalar_subquery()
 
 
 def _last_operator() -> ColumnElement[bool]:
@@ -161,12 +165,12 @@ async def _has_last_operator(maintenance: MaintenanceDatabase, organization_id: 
         return bool(await session.scalar(statement))
 
 
-def _view(organization: Organization, people: int, documents: int, has_last_operator: bool) -> OrganizationView:
+def _view(organization: Organization, users: int, documents: int, has_last_operator: bool) -> OrganizationView:
     return OrganizationView(
         id=organization.id,
         name=organization.name,
         plan=organization.plan,
-        people=people,
+        users=users,
         documents=documents,
         created_at=organization.created_at,
         is_being_deleted=organization.is_deleted,

@@ -34,10 +34,10 @@ MOST = 2000
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Versions that answered at a moment and lie in no index that is searched, with what hits carry of them.
+    """Versions that answered at a moment and leave the indexes or have left them, with what hits carry of them.
 
     Attributes:
-        whole: Whether the vectors of all of them are kept, and they are not too many.
+        whole: Whether the vectors of all that have left them are kept, and they are not too many.
     """
 
     versions: Mapping[UUID, VectorPayload]
@@ -53,14 +53,15 @@ class PastVersions:
         self._lexical = lexical
 
     async def at(self, session: AsyncSession, filters: VectorFilter, as_of: datetime, inside: frozenset[UUID]) -> Past:
-        """Those of a moment that none of the indexes ``inside`` holds."""
-        rows = await VersionRepository(session).outside(filters.collection_ids or frozenset(), as_of, inside)
+        """Those of a moment that the indexes ``inside`` do not hold, or not for long."""
+        rows = await VersionRepository(session).past(filters.collection_ids or frozenset(), as_of, inside)
         payloads = {
             row.version_id: VectorPayload(filters.organization_id, row.collection_id, row.document_id, row.version_id)
             for row in rows[:MOST]
         }
         kept = await KeptVectorsRepository(session).versions(payloads.keys(), self._indexes.primary.model)
-        return Past({key: payload for key, payload in payloads.items() if key in kept}, len(kept) == len(rows))
+        whole = len(rows) <= MOST and all(row.version_id in kept or row.inside for row in rows)
+        return Past({key: payload for key, payload in payloads.items() if key in kept}, whole)
 
     async def hits(self, past: Past, dense: Vector, words: SparseVector, depth: int) -> list[HybridHit]:
         """The ``depth`` nearest by cosine, with both scores as a store would give them."""

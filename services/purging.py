@@ -160,6 +160,7 @@ class Purge:
             receipt.removed, receipt.left = dict(found - left), dict(left)
             if left or early:
                 receipt.next_try_at = job.ends_at if early else now + AGAIN_AFTER
+                log.info("deletion_goes_on", receipt_id=str(receipt.id), left=dict(left), being_read=early)
             else:
                 receipt.completed_at, receipt.next_try_at = now, None
                 receipt.backups_until = (now + timedelta(days=self._backup_days)).date()

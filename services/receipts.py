@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from db.models import DocumentVersion, Task
 from services.coverage import coverage_view
 from services.task_progress import PAGES, STAGES, PagesRead
-from services.views import IngestionStage, PartsView, Receipt, SimilarView, TaskStatus
+from services.views import IngestionStage, Receipt, SimilarView, TaskStatus
 
 WARNINGS = "warnings"
 """Where a version keeps them, among what else is known about it."""
@@ -31,7 +31,6 @@ def receipt_of(
     queue_position: int | None = None,
     note: str = "",
     similar: tuple[SimilarView, ...] = (),
-    parts: PartsView | None = None,
 ) -> Receipt:
     """The receipt of a task and its version."""
     read = PagesRead.kept(task.meta, PAGES) if task.status == TaskStatus.RUNNING else None
@@ -58,7 +57,6 @@ def receipt_of(
         seconds_left=_seconds_left(task),
         stages=_stages(task),
         coverage=coverage_view(version) if task.status == TaskStatus.COMPLETED else None,
-        parts=parts,
         note=note,
         similar=similar,
         created_at=task.created_at,

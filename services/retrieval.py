@@ -86,7 +86,7 @@ class _Scope:
     then: frozenset[UUID] | None = None
     """Documents that answered at the moment asked for, where they are few enough to name."""
     past: Past | None = None
-    """What answered at that moment and lies in no index any more."""
+    """What answered at that moment and leaves the indexes, or has left them."""
 
 
 Found = tuple[Index, HybridHit]
@@ -240,8 +240,9 @@ class HybridRetriever:
             raise ProviderUnavailableError(f"The index of {index.model} in {index.store} cannot be searched.")
         dense = await index.embedding.embed_text(search.question)
         past = await self._past_hits(index, search, dense, depth)
-        hits = [*await self._store_hits(index, search, dense, depth), *past]
-        hits = [replace(hit, dense_score=_similarity(hit.dense_score, index.embedding)) for hit in hits]
+        # A version that is leaving the store may be found in both.
+        by_id = {hit.id: hit for hit in (*past, *await self._store_hits(index, search, dense, depth))}
+        hits = [replace(hit, dense_score=_similarity(hit.dense_score, index.embedding)) for hit in by_id.values()]
         if search.mode is SearchMode.BM25:
             return [hit for hit in hits if hit.sparse_score]
         return hits

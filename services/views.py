@@ -143,7 +143,7 @@ class OrganizationView(View):
     """An organisation as the operator sees it.
 
     Attributes:
-        people: Accounts, closed ones too.
+        users: Accounts, closed ones too.
         documents: With those that lay in the file of another, and with files people keep for themselves.
         has_last_operator: It has one and no other organisation has, so it is not deleted through the API.
     """
@@ -151,9 +151,9 @@ class OrganizationView(View):
     id: UUID
     name: str
     plan: str
-    people: int
-    documents: int
     created_at: datetime
+    users: int
+    documents: int
     is_being_deleted: bool
     has_last_operator: bool
 
@@ -182,7 +182,6 @@ class Receipt(View):
         seconds_left: An estimate from what it took so far, while it is read.
         stages: Seconds that each stage took.
         coverage: How much of the file was read, once it was.
-        parts: How far the files are that lay in it, such as attachments; None before it is read, without any, in lists.
         note: What is special about this upload, in plain words; only in the answer to it.
         similar: Readable documents with the same content, and once it was read with nearly the same.
     """
@@ -211,23 +210,9 @@ class Receipt(View):
     seconds_left: int | None = None
     stages: dict[str, float] = {}
     coverage: CoverageView | None = None
-    parts: PartsView | None = None
     created_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None
-
-
-class PartsView(View):
-    """How far the files are that lay in another, at any depth; those that are neither ready nor failed are under way.
-
-    Attributes:
-        receipts: Of all of them by name; of many only of those that failed, and at most 20.
-    """
-
-    total: int
-    ready: int
-    failed: int
-    receipts: tuple[Receipt, ...]
 
 
 class UploadView(View):
@@ -275,6 +260,30 @@ class DocumentView(View):
     latest_task: Receipt | None = None
     similar: tuple[SimilarView, ...] = ()
     """Other readable documents that say the same or nearly; not in lists."""
+
+
+class PartView(View):
+    """A document that lay in the file of another one."""
+
+    id: UUID
+    filename: str
+    status: DocumentStatus
+    error_message: str | None
+
+
+class PartsView(View):
+    """All that lay in the file of a document, at any depth.
+
+    Attributes:
+        waiting: Not read yet.
+        items: The first of them by name, those that failed before the others.
+    """
+
+    total: int
+    ready: int
+    failed: int
+    waiting: int
+    items: tuple[PartView, ...]
 
 
 class PeriodView(View):

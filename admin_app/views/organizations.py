@@ -35,7 +35,7 @@ def _listed(organizations: list[dict[str, Any]]) -> None:
             {
                 "Name": one["name"],
                 "Plan": one["plan"],
-                "People": one["people"],
+                "People": one["users"],
                 "Documents": one["documents"],
                 "Created": one["created_at"][:16].replace("T", " "),
                 "State": "being deleted" if one["is_being_deleted"] else "in use",
@@ -85,7 +85,7 @@ def _label(one: dict[str, Any]) -> str:
 
 
 def _size(one: dict[str, Any]) -> str:
-    counts = (one["people"], ("account", "accounts")), (one["documents"], ("document", "documents"))
+    counts = (one["users"], ("account", "accounts")), (one["documents"], ("document", "documents"))
     return ", ".join(deletion.counted(count, words) for count, words in counts)
 
 

@@ -8,11 +8,14 @@ from admin_app.api_client import ApiClient, ApiProblem
 from admin_app.views import deletion
 
 ROLES = ["viewer", "editor", "admin"]
+_ADDED = "added"
 
 
 def show(api: ApiClient) -> None:
     """List, add, close, delete."""
     st.title("People")
+    if added := st.session_state.pop(_ADDED, None):
+        st.success(added)
     deletion.show_last()
     users = api.get("/api/v1/users")
     st.dataframe(
@@ -39,7 +42,9 @@ def show(api: ApiClient) -> None:
             except ApiProblem as problem:
                 st.error(str(problem))
             else:
-                st.success(f"{email} can sign in now.")
+                # Drawn anew, so that the list and the choice below it know them.
+                st.session_state[_ADDED] = f"{email} can sign in now."
+                st.rerun()
     names = {user["email"]: user for user in users}
     chosen = st.selectbox("Change", list(names))
     if chosen:

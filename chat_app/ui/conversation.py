@@ -16,7 +16,7 @@ from chainlit.session import WebsocketSession
 from chainlit.socket import message as chainlit_message
 from chainlit.types import MessagePayload, ThreadDict
 
-from chat_app.ui import elements, texts
+from chat_app.ui import as_of, elements, texts
 from chat_app.ui.caller import CALLER, ChatCaller, caller
 from chat_app.ui.history import History
 from chat_app.ui.uploads import Dropped, take_in, until_read
@@ -51,6 +51,7 @@ class Conversation:
         cl.header_auth_callback(_signed_in)
         cl.data_layer(lambda: History(self._services))
         cl.set_starters(self.starters)
+        cl.on_chat_start(as_of.offer)
         cl.on_message(self.on_message)
         cl.on_chat_resume(self.on_resume)
         # In place of Chainlit's own handlers: one shows dropped files as pictures, though receipts say more; the other
@@ -88,7 +89,11 @@ class Conversation:
             if brought.question:
                 await services.limits.check(who.principal, ip=who.client.ip_address or "unknown", kind="write")
                 run = await services.answering.ask(
-                    who.principal, brought.question, chat_id=chat_id, document_ids=documents
+                    who.principal,
+                    brought.question,
+                    chat_id=chat_id,
+                    document_ids=documents,
+                    as_of=None if documents else as_of.chosen(),
                 )
                 await self._follow(run)
         except KnowledgeFoundryError as error:
@@ -96,6 +101,7 @@ class Conversation:
 
     async def on_resume(self, thread: ThreadDict) -> None:
         """Go on showing an answer that is still being made."""
+        await as_of.offer()
         run = self._services().answering.find_run(caller().principal, UUID(thread["id"]))
         if run is not None:
             task = asyncio.create_task(self._follow(run))
@@ -165,7 +171,9 @@ class Conversation:
         message.content = texts.with_links(answer.text, answer.citations, answer.sentences)
         message.is_error = bool(done.error)
         await message.send()
-        await elements.live(elements.sources(run.message_id, answer)).send(for_id=message.id)
+        cited = {citation.version_id for citation in answer.citations}
+        superseded = await self._services().documents.superseded(caller().principal, cited)
+        await elements.live(elements.sources(run.message_id, answer, superseded)).send(for_id=message.id)
 
 
 def _linked(run: AnswerRun, text: str) -> str:

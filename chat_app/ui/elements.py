@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,8 +28,8 @@ class Refused(NamedTuple):
     next_step: str
 
 
-def sources(message_id: UUID, answer: StoredAnswer) -> Drawn:
-    """The sources of an answer that has just been made."""
+def sources(message_id: UUID, answer: StoredAnswer, superseded: Set[UUID]) -> Drawn:
+    """The sources of an answer that has just been made, those of superseded versions marked."""
     return _sources(
         message_id,
         answer.citations,
@@ -37,13 +37,16 @@ def sources(message_id: UUID, answer: StoredAnswer) -> Drawn:
         answer.notices,
         answer.outcome,
         _facts(answer, answer.latency_ms),
+        superseded,
     )
 
 
-def sources_of(message: MessageView) -> Drawn:
-    """The sources of a stored answer."""
+def sources_of(message: MessageView, superseded: Set[UUID]) -> Drawn:
+    """The sources of a stored answer, those of superseded versions marked."""
     facts = _facts(message, message.latency_ms)
-    return _sources(message.id, message.citations, message.sentences, message.notices, message.outcome, facts)
+    return _sources(
+        message.id, message.citations, message.sentences, message.notices, message.outcome, facts, superseded
+    )
 
 
 def receipts(
@@ -94,6 +97,7 @@ def _sources(
     notices: Sequence[str],
     outcome: str,
     facts: dict[str, Any],
+    superseded: Set[UUID],
 ) -> Drawn:
     unsupported = sum(sentence.support is Support.UNSUPPORTED for sentence in sentences)
     shown = list(notices)
@@ -109,6 +113,7 @@ def _sources(
             "notices": shown,
             "outcome": outcome,
             "facts": facts,
+            "superseded": [citation.number for citation in citations if citation.version_id in superseded],
         },
     )
 

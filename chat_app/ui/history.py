@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, cast
 from uuid import UUID
 
@@ -54,7 +54,9 @@ class History(BaseDataLayer):
             return None
         thread = _thread(chat)
         thread["steps"] = [step for message in messages for step in _steps(message)]
-        thread["elements"] = [element for message in messages for element in _elements(message)]
+        cited = {citation.version_id for message in messages for citation in message.citations}
+        superseded = await self._services().documents.superseded(caller().principal, cited)
+        thread["elements"] = [element for message in messages for element in _elements(message, superseded)]
         return thread
 
     async def get_thread_author(self, thread_id: str) -> str:
@@ -194,9 +196,9 @@ def _step(
     return cast(StepDict, step)
 
 
-def _elements(message: MessageView) -> list[ElementDict]:
+def _elements(message: MessageView, superseded: Set[UUID]) -> list[ElementDict]:
     if message.task_ids:
         return [elements.stored(elements.receipts(message.task_ids), _receipts_id(message), message.chat_id)]
     if message.role == "assistant":
-        return [elements.stored(elements.sources_of(message), str(message.id), message.chat_id)]
+        return [elements.stored(elements.sources_of(message, superseded), str(message.id), message.chat_id)]
     return []

@@ -18,13 +18,15 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:e\.g|i\.e|z\.\s?B|d\.\s?h|u\.\s?a|bzw|ca|vgl|Nr|Abs|Art|Dr|Mr|Mrs|Ms|Prof|St|No|Fig|Eq|Sec|vs|etc|al|"
     r"approx|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|[A-Za-z])\.$"
 )
+ROW = "|"
 _NUMBERED = re.compile(r"^\s*(?:\d{1,3}|[a-zA-Z])[.)]$")
 
 
 def split(text: str) -> list[tuple[int, int]]:
     """Spans of sentences without surrounding space, in order.
 
-    Lines are kept apart (list items, table rows) unless a line plainly runs on into the next one.
+    Lines are kept apart (list items, table rows) unless a line plainly runs on into the next one; a row of a table
+    stays whole, whatever stands in its cells.
     """
     return list(spans(text))
 
@@ -39,7 +41,7 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
         if "\n" in match.group():
             if _runs_on(text, start, end, match.end()):
                 continue
-        elif latin is not None and _not_an_end(text[start : match.start()]):
+        elif text[start] == ROW or (latin is not None and _not_an_end(text[start : match.start()])):
             continue
         yield from _visible(text, start, end)
         start = match.end()

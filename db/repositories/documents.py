@@ -134,23 +134,19 @@ class DocumentRepository:
         )
         return {row.id: row.status for row in await self._session.execute(statement)}
 
-    async def part_states(self, document_id: UUID, *, principal: Principal) -> dict[str, int]:
-        """How many readable documents lay in the file of one, at any depth, by their state."""
-        statement = self._parts(document_id, principal).with_only_columns(Document.status, func.count(Document.id))
-        rows = await self._session.execute(statement.group_by(Document.status))
-        return {row[0]: row[1] for row in rows}
-
     async def parts(
-        self, document_id: UUID, *, principal: Principal, status: str | None = None, limit: int
-    ) -> Sequence[UUID]:
-        """The first of them by name."""
-        statement = self._parts(document_id, principal).with_only_columns(Document.id)
-        if status is not None:
-            statement = statement.where(Document.status == status)
-        return (await self._session.scalars(statement.order_by(Document.filename, Document.id).limit(limit))).all()
+        self, document_id: UUID, *, principal: Principal, limit: int
+    ) -> tuple[dict[str, int], Sequence[Document]]:
+        """What lay in the file of a document, at any depth: how many by state; the first, failed ones before.
 
-    def _parts(self, document_id: UUID, principal: Principal) -> Select[Document]:
-        return self._readable(principal).where(Document.id.in_(with_parts(Document.parent_document_id == document_id)))
+        Only what may be read; whether the document itself may be is asked with ``get``.
+        """
+        family = with_parts(Document.id == document_id)
+        inside = self._readable(principal).where(Document.id.in_(family), Document.id != document_id)
+        states = inside.with_only_columns(Document.status, func.count()).group_by(Document.status).order_by(None)
+        counts = {row[0]: row[1] for row in await self._session.execute(states)}
+        ordered = inside.order_by(None).order_by(Document.status != "failed", Document.filename).limit(limit)
+        return counts, (await self._session.scalars(ordered)).all()
 
     async def ready_filenames(self, names: Iterable[str], *, principal: Principal) -> set[str]:
         """Those of these names under which the principal can read a document that answers."""
@@ -295,6 +291,20 @@ class DocumentRepository:
             raise NotFoundError("That passage is gone, or you may not see it.")
         chunk = _chunk(row)
         return chunk, chunk.superseded
+
+    async def superseded(self, version_ids: Ids[UUID], *, principal: Principal) -> frozenset[UUID]:
+        """Those of the versions in whose place another one answers now; of documents that may be read."""
+        readable = self._readable(principal).with_only_columns(Document.id)
+        statement = (
+            select(DocumentVersion.id)
+            .join(Document, Document.id == DocumentVersion.document_id)
+            .where(
+                DocumentVersion.id.in_(version_ids),
+                Document.active_version_id != DocumentVersion.id,
+                Document.id.in_(readable),
+            )
+        )
+        return frozenset(await self._session.scalars(statement))
 
     # -- tasks
 

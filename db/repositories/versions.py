@@ -127,17 +127,24 @@ class VersionRepository:
         )
         return await self._session.scalar(statement) or 0
 
-    async def outside(
+    async def past(
         self, collection_ids: Ids[UUID], as_of: datetime, index_ids: Ids[UUID]
-    ) -> Sequence[Row[UUID, UUID, UUID]]:
-        """(version_id, document_id, collection_id) of versions that answered then and lie in none of the indexes."""
+    ) -> Sequence[Row[UUID, UUID, UUID, bool]]:
+        """(version_id, document_id, collection_id, inside) of versions that answered then and leave the indexes.
+
+        Those that lie in none of them, and those that answer no more: one that is still ``inside`` may be gone from
+        there before it is searched.
+        """
         inside = exists().where(IndexedVersion.version_id == DocumentVersion.id, IndexedVersion.index_id.in_(index_ids))
         statement = (
             _living(collection_ids)
             .with_only_columns(DocumentVersion.id.label("version_id"), Document.id.label("document_id"))
-            .add_columns(Document.collection_id)
+            .add_columns(Document.collection_id, inside.label("inside"))
             .join(DocumentVersion, DocumentVersion.document_id == Document.id)
-            .where(answers(DocumentVersion.__table__.c.id, as_of), ~inside)
+            .where(
+                answers(DocumentVersion.__table__.c.id, as_of),
+                or_(~inside, Document.active_version_id.is_distinct_from(DocumentVersion.id)),
+            )
             .order_by(DocumentVersion.id)
         )
         return (await self._session.execute(statement)).all()

@@ -85,20 +85,20 @@ async def test_files_in_a_dropped_file_have_receipts_under_its_own_and_many_are_
     async with site.visit(phone=True, dark=True) as page:
         await drop(page, {"offer.eml": _offer()})
         await page.click("#chat-submit")
-        await expect(page.locator("[data-kf=part]")).to_have_count(2)
+        await expect(page.locator("[data-kf=parts] li")).to_have_count(2)
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert site.complaints == []
 
 
 async def _expect_parts(page: Page) -> None:
     offer, notes = (page.locator("[data-kf=receipt]").filter(has_text=name) for name in ("offer.eml", "notes.zip"))
-    parts = offer.locator("[data-kf=part]")
-    await expect(parts.filter(has_text="prices.txt")).to_have_attribute("data-state", "completed")
+    parts = offer.locator("[data-kf=parts] li")
+    await expect(parts.filter(has_text="prices.txt")).to_contain_text("ready")
     await expect(parts.filter(has_text="plan.pdf")).to_contain_text("The file is damaged")
     await expect(parts).to_have_count(2)
-    await expect(notes).to_contain_text("25 files in it: 24 ready, 1 not read")
-    await expect(notes.locator("[data-kf=part]")).to_have_count(1)
-    await expect(notes.locator("[data-kf=part]")).to_contain_text("plan.pdf The file is damaged")
+    await expect(notes).to_contain_text("25 files in it · 24 ready · 1 not read")
+    await expect(notes.locator("[data-kf=parts] li")).to_have_count(1)
+    await expect(notes.locator("[data-kf=parts] li")).to_contain_text("plan.pdf The file is damaged")
 
 
 def _offer() -> bytes:

@@ -345,6 +345,8 @@ async def test_the_operator_starts_rounds_and_deletes_organisations_through_the_
     answer = await api.post("/api/v1/maintenance/files", headers=admin)
     assert (answer.status_code, answer.json()["kind"]) == (202, "files")
     assert (await api.post("/api/v1/maintenance/nothing", headers=admin)).status_code == 422
+    listed = (await api.get("/api/v1/organizations", headers=admin)).json()
+    assert {one["name"]: (one["users"], one["documents"]) for one in listed} == {"alpha": (1, 0), "beta": (1, 1)}
     answer = await api.delete(gone, headers=admin)
     assert (answer.status_code, answer.json()["completed_at"]) == (202, None)
     assert (await api.get("/api/v1/documents", headers=theirs)).status_code == 401
@@ -369,7 +371,7 @@ async def test_organisations_are_listed_with_what_is_in_them(
     other = await make_department(services, "beta")
     await other.read(worker, "beta.txt", b"The gauge of beta reads 9 bar.")
     alpha, beta = await services.operator.organizations(operator_of(department))
-    assert [(one.name, one.plan, one.people, one.documents) for one in (alpha, beta)] == [
+    assert [(one.name, one.plan, one.users, one.documents) for one in (alpha, beta)] == [
         ("alpha", "enterprise", 1, 0),
         ("beta", "enterprise", 1, 1),
     ]

@@ -14,15 +14,15 @@ import pytest
 from sqlalchemy import select
 
 from config.loader import load_settings
-from core.errors import DocumentError
+from core.errors import DocumentError, NotFoundError
 from db.models import Document, DocumentVersion, Task
 from plugins.parser.parts import SIGN_BYTES
 from services.bootstrap import open_services
-from services.part_receipts import MAX_LISTED
 from services.parts import MAX_DEPTH, full_name
-from services.views import DocumentStatus, DocumentView, TaskStatus
+from services.views import DocumentStatus, DocumentView
 from services.worker import Worker, open_worker
 from tests.fixtures.application import CLIENT, Department, make_department
+from tests.fixtures.compound import Attached, mail_streams, outlook_mail
 from tests.fixtures.pictures import drawn, picture
 
 SIX = "The relief valve of the Zwiebelturm opens at six bar.\n"
@@ -108,40 +108,16 @@ async def unpacking(department: Department, environment: dict[str, str]) -> Asyn
         yield Desk(department, worker)
 
 
-async def test_the_receipt_of_a_mail_says_how_far_the_files_in_it_are(desk: Desk) -> None:
-    alpha = desk.department
-    inner = mail(("prices.txt", SEVEN.encode()), subject="Prices").as_bytes()
-    content = mail(("valves.txt", SIX.encode()), ("broken.pdf", b"%PDF-1.7 broken"), ("prices.eml", inner)).as_bytes()
-    first = await alpha.upload("inspection.eml", content)
-    assert first.parts is None
-    await desk.worker.accept(alpha.principal.organization_id, first.task_id)
-    await desk.worker.drain()
-    begun = await alpha.services.ingestion.receipt(alpha.principal, first.task_id)
-    assert begun.parts is not None
-    assert (begun.parts.total, begun.parts.ready, begun.parts.failed) == (3, 0, 0)
-    assert {part.status for part in begun.parts.receipts} == {TaskStatus.QUEUED}
-    await desk.read_all()
-    ended = await alpha.services.ingestion.receipt(alpha.principal, first.task_id)
-    assert ended.parts is not None
-    assert (ended.parts.total, ended.parts.ready, ended.parts.failed) == (4, 3, 1)
-    assert [(part.filename, part.failure_code) for part in ended.parts.receipts] == [
-        ("inspection.eml › broken.pdf", "corrupt"),
-        ("inspection.eml › prices.eml", None),
-        ("inspection.eml › prices.eml › prices.txt", None),
-        ("inspection.eml › valves.txt", None),
-    ]
-    assert all(receipt.parts is None for receipt in await alpha.services.ingestion.list_tasks(alpha.principal))
-
-
-async def test_of_many_files_in_one_the_receipt_counts_all_and_names_those_that_failed(unpacking: Desk) -> None:
-    alpha = unpacking.department
-    members = {f"note-{number:02}.txt": f"Note {number}: {SIX}".encode() for number in range(MAX_LISTED)}
-    receipt = await alpha.read(unpacking.worker, "notes.zip", zipped(**members, **{"broken.pdf": b"%PDF-1.7 broken"}))
-    await unpacking.read_all()
-    receipt = await alpha.services.ingestion.receipt(alpha.principal, receipt.task_id)
-    assert receipt.parts is not None
-    assert (receipt.parts.total, receipt.parts.ready, receipt.parts.failed) == (MAX_LISTED + 1, MAX_LISTED, 1)
-    assert [part.filename for part in receipt.parts.receipts] == ["notes.zip › broken.pdf"]
+async def test_a_mail_inside_a_mail_of_outlook_and_what_it_holds_are_documents(desk: Desk) -> None:
+    inner = mail_streams("Yesterday", "See the table.", attached=[Attached(name="note.txt", content=SIX.encode())])
+    outer = outlook_mail("Inspection", "See below.", attached=[Attached(name="Yesterday", content=inner)])
+    await desk.hand_in("inspection.msg", outer)
+    assert await desk.names() == {
+        "inspection.msg": DocumentStatus.READY,
+        "inspection.msg › Yesterday.eml": DocumentStatus.READY,
+        "inspection.msg › Yesterday.eml › note.txt": DocumentStatus.READY,
+    }
+    assert await desk.found("When does the relief valve open?") == {"inspection.msg › Yesterday.eml › note.txt"}
 
 
 async def test_what_is_attached_to_a_mail_is_a_document_that_says_where_it_lay(desk: Desk) -> None:
@@ -156,6 +132,24 @@ async def test_what_is_attached_to_a_mail_is_a_document_that_says_where_it_lay(d
     (child,) = (one for one in page.items if one.id != document.id)
     assert child.parent_id == document.id
     assert child.collection_id == document.collection_id
+
+
+async def test_what_lay_in_a_file_is_counted_and_what_failed_is_named_first(desk: Desk) -> None:
+    inner = mail(("deep.txt", SEVEN.encode()), subject="Inside")
+    outer = mail(("a.txt", SIX.encode()), ("z.pdf", b"%PDF-1.4 nonsense"))
+    outer.add_attachment(inner)
+    document = await desk.hand_in("inspection.eml", outer.as_bytes())
+    services, me = desk.department.services, desk.department.principal
+    parts = await services.documents.parts(me, document.id)
+    assert (parts.total, parts.ready, parts.failed, parts.waiting) == (4, 3, 1, 0)
+    assert parts.items[0].filename == "inspection.eml › z.pdf"
+    assert parts.items[0].error_message
+    assert {part.status for part in parts.items[1:]} == {DocumentStatus.READY}
+    leaf = await services.documents.parts(me, parts.items[0].id)
+    assert (leaf.total, leaf.items) == (0, ())
+    stranger = await make_department(services, "beta")
+    with pytest.raises(NotFoundError):
+        await services.documents.parts(stranger.principal, document.id)
 
 
 async def test_a_mail_in_a_mail_is_read_with_what_is_attached_to_it_but_not_for_ever(desk: Desk) -> None:

@@ -347,6 +347,20 @@ async def test_a_version_that_left_the_store_is_found_as_of_its_time_and_comes_b
     assert "6 bar" in await answer(department)
 
 
+async def test_a_version_that_is_just_leaving_the_store_is_found_as_of_its_time(
+    department: Department, worker: Worker
+) -> None:
+    receipt = await department.read(worker, "valves.md", OLD)
+    moment = now()
+    await department.read(worker, "valves.md", NEW)
+    primary = department.services.indexes.primary
+    assert primary.vectors is not None
+    # As it is between the removal of its vectors and the commit that says so.
+    await primary.vectors.delete_version(primary.collection, receipt.version_id, department.principal.organization_id)
+    hits = await department.services.search.find(department.principal, QUESTION, limit=5, as_of=moment)
+    assert {hit.chunk.version_number for hit in hits} == {1}
+
+
 async def test_a_version_of_which_no_vectors_are_kept_is_read_again_and_then_answers(
     department: Department, worker: Worker
 ) -> None:

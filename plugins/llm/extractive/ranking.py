@@ -8,8 +8,9 @@ can be judged; so the best must be good enough, and others are added only when t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -101,14 +102,13 @@ def _sentences(passage: Passage) -> list[Sentence]:
     # A passage that continues a table is given the header of its beginning.
     header = _cells(above) if above.startswith("|") else []
     heading = lead = ""
-    for start, end in sentences.split(passage.text):
-        text = passage.text[start:end]
+    for text, following in _lines(passage.text):
         around = f"{title} {heading} {lead}"
         if text.startswith("|"):
             cells = _cells(text)
             if _SEPARATOR.match(text):
                 continue
-            if not header:
+            if _SEPARATOR.match(following):
                 header = cells
                 continue
             named = zip(header, cells, strict=False) if len(header) == len(cells) else (("", cell) for cell in cells)
@@ -124,6 +124,13 @@ def _sentences(passage: Passage) -> list[Sentence]:
             rows.append(Sentence(passage.number, text, around))
         lead = text if len(text.split()) <= 12 and text.endswith(":") else lead
     return rows
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Sentences and rows, each with the next one of its paragraph; an empty one after every paragraph."""
+    for paragraph in text.split("\n\n"):
+        said = [paragraph[start:end] for start, end in sentences.split(paragraph)]
+        yield from pairwise([*said, "", ""])
 
 
 def _cells(row: str) -> list[str]:

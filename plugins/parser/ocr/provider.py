@@ -40,8 +40,8 @@ class OcrOptions(BaseModel):
     Attributes:
         languages: Tesseract's names of the languages that documents are written in, the most frequent first.
         dpi: At which PDF pages are drawn.
-        layout: Tesseract's page segmentation mode: 3 finds columns and paragraphs, 1 also turns pages that lie on their
-            side, 6 takes a page for one block.
+        layout: Tesseract's page segmentation mode: 3 finds columns and paragraphs and turns pages that it hardly
+            recognises, 1 turns every page that lies on its side, 6 takes a page for one block.
         min_confidence: Words tesseract is less sure of (0–100) are left out.
         max_pages: Of a file.
         max_pixels: Of a page or picture. A PDF page is drawn smaller to fit, a larger picture is refused.

@@ -12,6 +12,7 @@ import io
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from core.types import Box
@@ -19,6 +20,10 @@ from core.types import Box
 PROGRAM = "tesseract"
 INSTALL = "apt-get install tesseract-ocr"
 LIST_TIMEOUT_S = 4.0
+UPRIGHT, TURNED = 3, 1
+"""Layouts: pages as they lie, and pages that are turned first."""
+UNSURE = 60.0
+"""Mean confidence (0–100) below which a page may lie on its side; print that lies straight has 75 and more."""
 _WORD_LEVEL = "5"
 
 
@@ -58,7 +63,7 @@ async def problem(languages: Sequence[str]) -> str:
 async def words(
     png: bytes, *, languages: Sequence[str], layout: int, min_confidence: float, timeout_s: float
 ) -> list[Seen]:
-    """What stands in the picture, in reading order.
+    """What stands in the picture, in reading order; a page that may lie on its side is read a second time, turned.
 
     Args:
         layout: Tesseract's page segmentation mode.
@@ -67,6 +72,19 @@ async def words(
     Raises:
         RecognitionError: It crashed, or took longer.
     """
+    seen, mean = await _asked(png, languages, layout, min_confidence, timeout_s)
+    if layout == UPRIGHT and 0 < mean < UNSURE:
+        with suppress(RecognitionError):
+            turned, surer = await _asked(png, languages, TURNED, min_confidence, timeout_s)
+            if surer > mean:
+                return turned
+    return seen
+
+
+async def _asked(
+    png: bytes, languages: Sequence[str], layout: int, min_confidence: float, timeout_s: float
+) -> tuple[list[Seen], float]:
+    """Words, and the mean confidence of all that were found, also of those that are left out."""
     options = ["stdin", "stdout", "-l", "+".join(languages), "--psm", str(layout), "tsv"]
     answer = await _answer(options, png, timeout_s)
     return _read(answer.decode("utf-8", "replace"), min_confidence)
@@ -99,19 +117,22 @@ async def _answer(options: Sequence[str], given: bytes, timeout_s: float) -> byt
     return answer
 
 
-def _read(table: str, min_confidence: float) -> list[Seen]:
+def _read(table: str, min_confidence: float) -> tuple[list[Seen], float]:
     """Tesseract's TSV: one line for the page (level 1, with its size), and one for each word (level 5)."""
     rows = list(csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE))
     if not rows:
         raise RecognitionError(slow=False)
     width, height = (max(int(rows[0][side]), 1) for side in ("width", "height"))
-    seen = []
+    seen, confidences = [], []
     for row in rows:
         text = (row["text"] or "").strip()
-        if row["level"] != _WORD_LEVEL or not text or float(row["conf"]) < min_confidence:
+        if row["level"] != _WORD_LEVEL or not text:
+            continue
+        confidences.append(float(row["conf"]))
+        if confidences[-1] < min_confidence:
             continue
         left, top = int(row["left"]), int(row["top"])
         right, bottom = left + int(row["width"]), top + int(row["height"])
         box = Box(left / width, top / height, min(right / width, 1.0), min(bottom / height, 1.0))
         seen.append(Seen(text, box, (int(row["block_num"]), int(row["par_num"])), int(row["line_num"])))
-    return seen
+    return seen, sum(confidences) / max(len(confidences), 1)

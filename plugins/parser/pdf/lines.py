@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 GAP_HEIGHTS = 0.9
 """A gap wider than so many heights of a letter divides pieces."""
 GAP_POINTS = 6.0
+_WORD = re.compile(r"\S+")
 _BEFORE_A_NUMBER = re.compile(r"[$€£¥₹(]+")
 _AFTER_A_NUMBER = re.compile(r"[%)*†‡]+")
 
@@ -50,31 +52,43 @@ def lines_of(textpage: Any, text: str, positions: Sequence[int]) -> Iterator[Lin
 
 
 def _pieces(textpage: Any, text: str, positions: Sequence[int], start: int, end: int) -> Line:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
+    words = [part for word in _words(text, start, end) for part in _apart(textpage, positions, *word)]
+    begin, index = words[0]
+    left, top, right, bottom = _box(textpage, positions[begin])
     pieces: Line = []
-    begin = start
-    left, top, right, bottom = _box(textpage, positions[start])
-    index = start
-    while index < end:
-        if not text[index].isspace():
-            index += 1
-            continue
-        following = index
-        while text[following].isspace():
-            following += 1
+    for following, following_end in words[1:]:
         before, after = _box(textpage, positions[index - 1]), _box(textpage, positions[following])
         top, bottom, right = min(top, before[1]), max(bottom, before[3]), before[2]
-        if after[0] - before[2] > max(GAP_POINTS, GAP_HEIGHTS * (bottom - top)):
+        if _is_wide(after[0] - before[2], bottom - top):
             pieces.append(Piece(begin, index, left, right, top, bottom))
             begin = following
             left, top, right, bottom = after
-        index = following
-    last = _box(textpage, positions[end - 1])
-    pieces.append(Piece(begin, end, left, last[2], min(top, last[1]), max(bottom, last[3])))
+        index = following_end
+    last = _box(textpage, positions[index - 1])
+    pieces.append(Piece(begin, index, left, last[2], min(top, last[1]), max(bottom, last[3])))
     return pieces
+
+
+def _words(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in _WORD.finditer(text, start, end))
+
+
+def _apart(textpage: Any, positions: Sequence[int], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A word, or its parts: marks such as the crosses in a row of a table have no blank between them, however far apart
+    they stand."""
+    first, last = _box(textpage, positions[start]), _box(textpage, positions[end - 1])
+    begin = start
+    if last[2] - first[0] > (end - start) * (last[3] - last[1]):
+        boxes = [_box(textpage, position) for position in positions[start:end]]
+        for index, (before, after) in enumerate(pairwise(boxes), start=start + 1):
+            if _is_wide(after[0] - before[2], before[3] - before[1]):
+                yield begin, index
+                begin = index
+    yield begin, end
+
+
+def _is_wide(gap: float, height: float) -> bool:
+    return gap > max(GAP_POINTS, GAP_HEIGHTS * height)
 
 
 def _with_signs(pieces: Line, text: str) -> Line:

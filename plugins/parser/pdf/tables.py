@@ -26,6 +26,8 @@ FAR_HEIGHTS = 8.0
 """How far down a cell may be drawn before the longer cells beside it."""
 HEADER_LINES = 12
 """Lines above a table that may be its header."""
+UPRIGHT = 2.0
+"""How many times as high as wide a word is that stands on its end."""
 PROSE_CHARACTERS = 20
 PROSE_LINES = 4
 _LIST_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]+)[.)\]]?|[-–—•*▪◦‣]")
@@ -86,7 +88,10 @@ def _take_header(table: Table, above: Sequence[Line]) -> int:
     top = min(piece.top for row in table.rows for pieces in row.values() for piece in pieces)
     used = Counter(column for row in table.rows for column in row)
     for count, line in enumerate(above, start=1):
-        if any(piece.bottom < top - NEAR_HEIGHTS * piece.height or piece.top > top + piece.height for piece in line):
+        if any(piece.bottom < top - NEAR_HEIGHTS * piece.height for piece in line):
+            break
+        # Names that stand upright begin at different heights.
+        if any(piece.top > top + piece.height and not _is_upright(piece) for piece in line):
             break
         # A title in the middle of the page stands over no column.
         if all(piece.left > table.columns[0][1] and used[column_of(piece, table.columns)] > 1 for piece in line):
@@ -99,12 +104,32 @@ def _take_header(table: Table, above: Sequence[Line]) -> int:
         top = min(top, *(piece.top for piece in line))
     # A label between the header and the first row, such as "Revenue:", is a row of its own.
     own = [piece for piece in header if piece.left <= table.columns[0][1]]
-    over = by_column([piece for piece in header if piece not in own], table.columns)
+    names = [piece for piece in header if piece not in own]
+    _add_empty_columns(table, names)
+    over = by_column(names, table.columns)
     if len(over) < 2:
         return 0
     table.rows[:0] = [over, *([{0: own}] if own else [])]
     table.start = min(table.start, *(piece.start for piece in header))
     return taken
+
+
+def _add_empty_columns(table: Table, names: Sequence[Piece]) -> None:
+    """Columns for upright names beside the name of the nearest column: no mark stands under them."""
+    over = [[piece for piece in names if piece.left < right and piece.right > left] for left, right in table.columns]
+    for piece in names:
+        named = over[column_of(piece, table.columns)]
+        if not _is_upright(piece) or any(piece in pieces for pieces in over) or not any(map(_is_upright, named)):
+            continue
+        place = sum(left < piece.left for left, _ in table.columns)
+        table.columns.insert(place, (piece.left, piece.right))
+        over.insert(place, [piece])
+        table.rows[:] = [{number + (number >= place): cell for number, cell in row.items()} for row in table.rows]
+
+
+def _is_upright(piece: Piece) -> bool:
+    """Whether its line was turned to stand on its end; one or two letters are narrow anyhow."""
+    return piece.end - piece.start > 2 and piece.height > UPRIGHT * (piece.right - piece.left)
 
 
 def _at(lines: Sequence[Line], first: int, text: str) -> tuple[int, Table | Columns | None]:

@@ -23,6 +23,8 @@ SOFT_HYPHEN = "\u00ad"
 BLANKS = "\u00a0\u2002\u2003\u2007\u2009\u202f"
 FORMS = "\ufb00-\ufb4f\ufb50-\ufdff\ufe70-\ufefc"
 """Ligatures and the shapes of Arabic letters, which nobody types into a question."""
+LAM = "\u0644"
+_ALEF_LAM = re.compile(f"[\u0622\u0623\u0625\u0627\u0671]{LAM}")
 _SPECIAL = re.compile(f"[\x00-\x09\x0b-\x1f\ufffe{SOFT_HYPHEN}{BLANKS}{FORMS}]")
 
 
@@ -117,7 +119,7 @@ class _Written:
 
 
 def _plain(textpage: Any) -> PageText:
-    raw = _raw(textpage)
+    raw = _with_lam_before_alef(textpage, _raw(textpage))
     characters: list[str] = []
     positions: list[int] = []
     index = 0
@@ -173,6 +175,22 @@ def _raw(textpage: Any) -> str:
     if len(text) == count:
         return text
     return "".join(_character(pdfium.FPDFText_GetUnicode(textpage, i)) for i in range(count))
+
+
+def _with_lam_before_alef(textpage: Any, raw: str) -> str:
+    """The two letters of one sign the way people write them.
+
+    pdfium turns lines that run from right to left around letter by letter, and with them the letters of such a sign,
+    which stand in one place.
+    """
+    if LAM not in raw:
+        return raw
+    letters = list(raw)
+    for match in _ALEF_LAM.finditer(raw):
+        first, second = match.start(), match.start() + 1
+        if textpage.get_charbox(first) == textpage.get_charbox(second):
+            letters[first], letters[second] = letters[second], letters[first]
+    return "".join(letters)
 
 
 def _character(code: int) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from core.errors import DocumentError
 from core.types import Block, BlockKind, Health, ParsedDocument, ParsedPage, PluginStatus
 from plugins.interfaces import PluginContext
+from plugins.parser.text.tags import FENCE, without_tags
 
 TYPES = frozenset(
     {"text/plain", "text/markdown", "text/csv", "text/tab-separated-values", "application/json", "application/yaml",
@@ -24,9 +25,9 @@ MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+MARKDOWN = ".md"
 _HEADING = re.compile(r"(#{1,6})\s+\S")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s")
-_FENCE = re.compile(r"\s*(?:```|~~~)")
 
 
 class TextOptions(BaseModel):
@@ -62,6 +63,8 @@ class TextParser:
             raise DocumentError(
                 "The file holds no text.", failure_code="no_text", next_step="Upload a file with content."
             )
+        if file_path.suffix == MARKDOWN:
+            text = without_tags(text) or text
         return ParsedDocument((ParsedPage(1, text, blocks_of(text)),), paged=False)
 
 
@@ -99,7 +102,7 @@ def blocks_of(text: str) -> tuple[Block, ...]:
     for line in text.split("\n"):
         start, end = position, position + len(line)
         position = end + 1
-        if _FENCE.match(line):
+        if FENCE.match(line):
             fenced = not fenced
             _extend(blocks, BlockKind.CODE, start, end, 0, joined=not fenced)
             continue

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core.types import BlockKind
+from plugins.parser.unstructured import word_file
+from plugins.parser.unstructured.page_tree import DESCRIBING_WORDS, put_right
 from plugins.parser.unstructured.pieces import Piece, markdown_table, squeezed
 from plugins.parser.unstructured.unseen import without_unseen, word_without_unseen
 
@@ -23,6 +25,7 @@ def word(file_path: Path) -> Iterator[Piece]:
     from unstructured.partition.docx import partition_docx
 
     shown, unseen = word_without_unseen(file_path)
+    shown = word_file.put_right(shown or file_path) or shown
     source: dict[str, Any] = {"file": shown} if shown else {"filename": str(file_path)}
     for element in partition_docx(**source, languages=UNASKED):
         yield from _piece(element)
@@ -37,7 +40,8 @@ def web_page(html: str) -> Iterator[Piece]:
     if not html.strip():
         return
     shown, unseen = without_unseen(html)
-    for element in partition_html(text=shown or html, skip_headers_and_footers=True, languages=UNASKED):
+    page = shown or html
+    for element in partition_html(text=put_right(page) or page, skip_headers_and_footers=True, languages=UNASKED):
         yield from _piece(element)
     yield from unseen
 
@@ -47,13 +51,13 @@ def web_page_file(file_path: Path) -> Iterator[Piece]:
     _go_offline()
     from unstructured.partition.html import partition_html
 
-    shown, unseen = without_unseen(file_path.read_bytes())
-    if shown is not None:
-        yield from web_page(shown)
-        yield from unseen
-        return
-    for element in partition_html(filename=str(file_path), skip_headers_and_footers=True, languages=UNASKED):
+    raw = file_path.read_bytes()
+    shown, unseen = without_unseen(raw)
+    made = put_right(shown or raw) or shown
+    source: dict[str, Any] = {"text": made} if made else {"filename": str(file_path)}
+    for element in partition_html(**source, skip_headers_and_footers=True, languages=UNASKED):
         yield from _piece(element)
+    yield from unseen
 
 
 def mail(raw: bytes) -> Iterator[Piece]:
@@ -69,7 +73,7 @@ def mail(raw: bytes) -> Iterator[Piece]:
 def _piece(element: Any) -> Iterator[Piece]:
     text = str(element.text or "").strip()
     kind = element.category
-    if kind in ("PageBreak", "Header", "Footer", "Image"):
+    if kind in ("PageBreak", "Header", "Footer") or (kind == "Image" and len(text.split()) < DESCRIBING_WORDS):
         return
     if kind == "Table":
         caption, table = _table(element)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.types import BlockKind, Part, PartKind
 from plugins.parser.unstructured.elements import web_page
+from plugins.parser.unstructured.inner_mail import as_eml, file_name, inner_mail
 from plugins.parser.unstructured.pieces import Piece, corrupt
+
+if TYPE_CHECKING:
+    from oxmsg.storage import Storage
 
 
 def read(file_path: Path) -> Iterator[Piece]:
@@ -32,24 +36,30 @@ def read(file_path: Path) -> Iterator[Piece]:
 
 
 def attached(file_path: Path) -> tuple[Part, ...]:
-    """What is attached to a msg file; an attached mail has a display name only, and its bytes are not one file."""
-    from oxmsg import Message
+    """What is attached to a msg file: files, and mails as eml files."""
+    from olefile import OleFileIO
+    from oxmsg.storage import Storage
 
     try:
-        return tuple(_part(found) for found in Message.load(str(file_path)).attachments)
+        with OleFileIO(str(file_path)) as file:
+            mail = Storage.from_ole(file)
+        return tuple(_part(found) for found in mail.iter_attachment_storages())
     except MemoryError:
         raise
     except Exception as error:
         raise corrupt("Outlook") from error
 
 
-def _part(found: Any) -> Part:
+def _part(found: Storage) -> Part:
+    from oxmsg.attachment import Attachment
     from oxmsg.domain import constants
 
-    name = found.file_name or found.properties.str_prop_value(constants.PID_DISPLAY_NAME) or ""
-    content = found.file_bytes
-    if content is None:
-        return Part(name, PartKind.ATTACHED, problem="it is a mail inside a mail; save it from Outlook and upload it")
+    attachment = Attachment(found)
+    if (mail := inner_mail(found)) is not None:
+        return Part(file_name(attachment), PartKind.ATTACHED, lambda: iter((as_eml(mail).as_bytes(),)))
+    name = attachment.file_name or attachment.properties.str_prop_value(constants.PID_DISPLAY_NAME) or ""
+    if (content := attachment.file_bytes) is None:
+        return Part(name, PartKind.ATTACHED, problem="it is an object of another program; save it and upload it")
     return Part(name, PartKind.ATTACHED, lambda: iter((content,)))
 
 

@@ -34,6 +34,8 @@ UNREAD = {
     f"{TEXT}tracked-changes", f"{TEXT}note-citation", f"{OFFICE}annotation", f"{OFFICE}forms", f"{TEXT}sequence-decls",
     f"{TEXT}table-of-content", f"{TEXT}alphabetical-index",
 }  # fmt: skip
+COVERED = f"{TABLE}covered-table-cell"
+"""The place of a cell that another one reaches over: without it what follows would stand under another name."""
 MAX_REPEATED = 100
 """Copies of a cell that are written out; programs fill the rest of a line with one empty cell repeated."""
 
@@ -61,7 +63,7 @@ def open_sheets(file_path: Path, max_cells: int) -> ParsedDocument:
     pages = []
     for number, sheet in enumerate(_body(file_path, "spreadsheet").iter(f"{TABLE}table"), start=1):
         title = sheet.get(f"{TABLE}name", "")
-        rows = [cells for row in _rows(sheet, max_cells) if any(cells := [squeezed(cell) for cell in row])]
+        rows = ([squeezed(cell) for cell in row] for row in _rows(sheet, max_cells))
         pages.append(assemble(number, sheet_pieces(title, rows), f"sheet {title}"))
     return ParsedDocument(tuple(pages))
 
@@ -110,10 +112,10 @@ def _rows(element: Element, max_cells: int) -> Iterator[list[str]]:
     for row in element.iter(f"{TABLE}table-row"):
         shown: list[str] = []
         for cell in row:
-            if cell.tag != f"{TABLE}table-cell":
+            if cell.tag not in (f"{TABLE}table-cell", COVERED):
                 continue
             repeated = cell.get(f"{TABLE}number-columns-repeated", "1")
-            text = " ".join(_flat(part) for part in cell)
+            text = " ".join(_flat(part) for part in cell) if cell.tag != COVERED else ""
             shown += [text] * min(int(repeated) if repeated.isdecimal() else 1, MAX_REPEATED)
         cells += len(shown)
         if cells > max_cells:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from core.errors import DocumentError
@@ -30,7 +30,7 @@ def assemble(number: int, pieces: Iterable[Piece], label: str = "") -> ParsedPag
     return ParsedPage(number, "".join(parts), tuple(blocks), label)
 
 
-def markdown_table(rows: list[list[str]]) -> str:
+def markdown_table(rows: Sequence[list[str]]) -> str:
     """Rows as a Markdown table without empty columns; one column becomes plain lines."""
     if not rows:
         return ""

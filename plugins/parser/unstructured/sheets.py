@@ -6,13 +6,15 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from core.errors import DocumentError
 from core.types import BlockKind, ParsedDocument
 from plugins.parser.text.provider import decode
-from plugins.parser.unstructured.pieces import Piece, assemble, corrupt, encrypted, markdown_table
+from plugins.parser.unstructured.pieces import Piece, assemble, corrupt, encrypted, squeezed
+from plugins.parser.unstructured.regions import one_table, region_pieces
 
 SAMPLE = 20_000
 """Characters from which the separator is told."""
@@ -102,21 +104,21 @@ def _old_value(cell: Any, date_mode: int) -> object:
 
 def _pages(sheets: Iterable[tuple[str, Iterable[Sequence[object]]]], budget: _Budget) -> ParsedDocument:
     pages = []
-    for number, (title, cells) in enumerate(sheets, start=1):
-        rows = []
-        for row in cells:
-            budget.spend(len(row))
-            shown = [_cell(value) for value in row]
-            if any(shown):
-                rows.append(shown)
-        pages.append(assemble(number, sheet_pieces(title, rows), f"sheet {title}"))
+    for number, (title, rows) in enumerate(sheets, start=1):
+        pages.append(assemble(number, sheet_pieces(title, _shown(rows, budget)), f"sheet {title}"))
     return ParsedDocument(tuple(pages))
 
 
-def sheet_pieces(title: str, rows: list[list[str]]) -> list[Piece]:
+def _shown(rows: Iterable[Sequence[object]], budget: _Budget) -> Iterator[list[str]]:
+    for row in rows:
+        budget.spend(len(row))
+        yield [_cell(value) for value in row]
+
+
+def sheet_pieces(title: str, rows: Iterable[list[str]]) -> list[Piece]:
     """The regions of a sheet under its name; the name alone is not yet text."""
-    pieces: list[Piece] = [(BlockKind.HEADING, 1, title)] if rows else []
-    return [*pieces, *((BlockKind.TABLE, 0, markdown_table(region)) for region in _regions(rows))]
+    regions = region_pieces(rows)
+    return [(BlockKind.HEADING, 1, title), *regions] if regions else []
 
 
 def _cell(value: object) -> str:
@@ -128,36 +130,26 @@ def _cell(value: object) -> str:
     return text.removesuffix(" 00:00:00")
 
 
-def _regions(rows: list[list[str]]) -> Iterator[list[list[str]]]:
-    """Lines with one cell (titles, notes) stand apart from the table they are near."""
-    region: list[list[str]] = []
-    for row in rows:
-        single = sum(1 for cell in row if cell) == 1
-        if single and region and sum(1 for cell in region[-1] if cell) > 1:
-            yield region
-            region = []
-        elif not single and region and sum(1 for cell in region[-1] if cell) == 1:
-            yield region
-            region = []
-        region.append(row)
-    if region:
-        yield region
-
-
 def separated(file_path: Path, separator: str, max_cells: int) -> ParsedDocument:
-    """A csv or tsv file as one table; an empty ``separator`` is told from the first lines."""
+    """A csv or tsv file as one table under its title lines; an empty ``separator`` is told from the first lines."""
     text = decode(file_path.read_bytes())
     csv.field_size_limit(LONGEST_CELL)
     budget, rows = _Budget(max_cells), []
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator or _separator(text[:SAMPLE])):
             budget.spend(len(row))
-            if any(shown := [" ".join(cell.split()) for cell in row]):
+            if any(shown := [squeezed(cell) for cell in row]):
                 rows.append(shown)
     except csv.Error as error:
         raise corrupt("CSV") from error
-    pieces = [(BlockKind.TABLE if len(rows[0]) > 1 else BlockKind.TEXT, 0, markdown_table(rows))] if rows else []
-    return ParsedDocument((assemble(1, pieces),), paged=False)
+    return ParsedDocument((assemble(1, _lines_and_table(rows)),), paged=False)
+
+
+def _lines_and_table(rows: Sequence[list[str]]) -> list[Piece]:
+    """Lines with one cell at the beginning, such as a title, and all that follows as one table."""
+    lines = [cell for row in takewhile(lambda row: sum(map(bool, row)) == 1, rows) for cell in row if cell]
+    pieces: list[Piece] = [(BlockKind.TEXT, 0, "\n".join(lines))] if lines else []
+    return [*pieces, one_table(rows[len(lines) :])] if len(rows) > len(lines) else pieces
 
 
 def _separator(sample: str) -> str:

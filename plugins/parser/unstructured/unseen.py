@@ -39,7 +39,7 @@ def without_unseen(html: str | bytes) -> tuple[str | None, list[Piece]]:
 
     if not _MAY_HIDE.search(html if isinstance(html, bytes) else html.encode("utf-8", "replace")):
         return None, []
-    page = _decoded(html)
+    page = decoded(html)
     if _SHEET.search(page if isinstance(page, bytes) else page.encode("utf-8", "replace")):
         page = with_styles_in_place(page)
     try:
@@ -56,7 +56,7 @@ def without_unseen(html: str | bytes) -> tuple[str | None, list[Piece]]:
     return (str(parser.tostring(tree, encoding="unicode")), pieces) if pieces else (None, [])
 
 
-def _decoded(html: str | bytes) -> str | bytes:
+def decoded(html: str | bytes) -> str | bytes:
     """As UTF-8 where it is; else the parser obeys what the page says of itself."""
     if isinstance(html, bytes):
         try:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl import Workbook
 
 from core.types import Block, BlockKind, ChunkDraft, ParsedDocument, ParsedPage
 from plugins.parser.text.provider import blocks_of
+from plugins.parser.unstructured.provider import UnstructuredOptions, UnstructuredParser
 from services.chunking import LEFT_OUT, MAX_CONTEXT, chunk_document
 
 LINES = st.sampled_from(
@@ -167,6 +170,35 @@ def test_a_table_that_fits_stays_whole_and_a_long_one_repeats_its_header() -> No
     for draft in drafts[1:]:
         assert draft.context.endswith("\n| part | price |")
         assert all(line.count("|") == 3 for line in draft.content.splitlines())
+
+
+def test_rows_that_name_their_columns_are_whole_and_a_wide_one_goes_on_under_its_first_cell() -> None:
+    wide = "| Part: P2 | " + " | ".join(f"Size{number}: {number}" for number in range(20)) + " |"
+    text = f"| Part: P1 | Price: 4 |\n{wide}\n| Part: P3 | Price: 5 |\n| Part: P4 | Price: 6 |"
+    page = ParsedPage(1, text, (Block(BlockKind.RECORDS, 0, len(text)),))
+    drafts = chunks(ParsedDocument((page,)), max_tokens=40, overlap=30)
+    assert_nothing_is_lost(ParsedDocument((page,)), drafts, 40)
+    assert [draft.context for draft in drafts] == ["Manual", *["Manual\n| Part: P2"] * 2, "Manual"]
+    assert all(draft.content.startswith("| Size") for draft in drafts[1:3])
+    assert drafts[-1].content == "| Part: P3 | Price: 5 |\n| Part: P4 | Price: 6 |"
+
+
+async def test_every_chunk_of_a_long_sheet_names_the_columns_of_every_row_with_exact_spans(tmp_path: Path) -> None:
+    workbook = Workbook()
+    workbook.active.append(["Part", "Price EUR", "Remark"])
+    for number in range(200):
+        workbook.active.append([f"P{number}", number + 0.5, "Old stock. Ask first." if number % 2 else None])
+    workbook.save(tmp_path / "prices.xlsx")
+    parsed = await UnstructuredParser(UnstructuredOptions()).parse(tmp_path / "prices.xlsx")
+    (page,) = parsed.pages
+    drafts = chunks(parsed, max_tokens=100, overlap=20, min_tokens=10)
+    assert len(drafts) > 10
+    rows = [line for draft in drafts for line in draft.content.splitlines() if line.startswith("|")]
+    assert len(rows) == 200, "each row stands in one chunk"
+    assert rows[7] == "| Part: P7 | Price EUR: 7.5 | Remark: Old stock. Ask first. |"
+    assert all(line.startswith("| Part: P") and " | Price EUR: " in line for line in rows)
+    assert all(draft.content == page.text[draft.char_start : draft.char_end] for draft in drafts)
+    assert all("\n" not in draft.context for draft in drafts), "no header is repeated beside rows that name themselves"
 
 
 def test_title_label_and_path_are_context_and_never_said_twice() -> None:

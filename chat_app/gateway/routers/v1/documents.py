@@ -16,6 +16,7 @@ from services.views import (
     DocumentPage,
     DocumentStatus,
     DocumentView,
+    PartsView,
     PassageView,
     Receipt,
 )
@@ -69,6 +70,12 @@ async def upload(
 async def document(document_id: UUID, services: App, principal: Caller) -> DocumentView:
     """One document."""
     return await services.documents.get(principal, document_id)
+
+
+@router.get("/documents/{document_id}/parts")
+async def parts(services: App, principal: Caller, document_id: UUID) -> PartsView:
+    """What lay in its file, such as the attachments of a mail, and how far each is."""
+    return await services.documents.parts(principal, document_id)
 
 
 @router.delete("/documents/{document_id}")

@@ -43,6 +43,19 @@ async def test_length_of_time_is_answered_only_by_one() -> None:
     assert await answer(question, VISITS.replace("three hours", "2 engineers")) == []
 
 
+PRICES = "| Part | Price |\n|---|---|\n| Oil filter | 97.6 EUR |"
+HOTELS = "| Town: Kassel | Hotel rate: 90 EUR. Breakfast is extra. |"
+
+
+async def test_rows_are_quoted_with_the_names_of_their_columns_whether_above_or_in_them() -> None:
+    assert await answer("What is the price of an oil filter?", f"{PRICES}\n\n{HOTELS}") == [
+        "Part: Oil filter; Price: 97.6 EUR"
+    ]
+    assert await answer("What is the hotel rate in Kassel?", f"{PRICES}\n\n{HOTELS}") == [
+        "Town: Kassel; Hotel rate: 90 EUR. Breakfast is extra."
+    ]
+
+
 async def test_nothing_is_ranked_without_sentences() -> None:
     assert await answer("What?", "") == []
 

@@ -66,6 +66,19 @@ async def test_a_picture_is_read_and_its_words_know_where_they_stand(tmp_path: P
 
 
 @needs_tesseract
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+async def test_a_page_on_its_side_is_read_and_its_words_know_where_they_stand_on_it(
+    tmp_path: Path, degrees: int
+) -> None:
+    lines = [*LINES, "Whoever closes it notes the day in the book of the boiler house."] * 4
+    document = await parsed(tmp_path, picture(drawn(lines).rotate(degrees, expand=True)))
+    (page,) = document.pages
+    assert page.text.split() == " ".join(lines).split()
+    first, last = page.words[0].box, page.words[-1].box
+    assert {90: first.top > last.top, 180: first.top > last.top, 270: first.left > last.left}[degrees]
+
+
+@needs_tesseract
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"])
 async def test_every_kind_of_picture_is_read(tmp_path: Path, kind: str) -> None:
     assert "relief valve" in (await parsed(tmp_path, picture(drawn(LINES), kind))).text

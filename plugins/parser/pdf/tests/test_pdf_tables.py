@@ -9,6 +9,7 @@ from pathlib import Path
 import pypdfium2
 import pytest
 from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table, TableStyle
 from reportlab.platypus.flowables import Flowable
 
@@ -52,6 +53,50 @@ async def test_rows_become_cells_and_the_block_is_a_table(tmp_path: Path) -> Non
     (block,) = (block for block in page.blocks if block.kind is BlockKind.TABLE)
     assert page.text[block.start : block.end].startswith("| Part")
     assert page.text[block.start : block.end].endswith("| 2 |")
+
+
+async def test_marks_under_upright_names_stand_in_the_columns_of_these_names(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "page.pdf"), invariant=1)
+    canvas.setFont("Helvetica", 9)
+    names = ("Reading", "Writing rights", "Deleting", "Starting")
+    for column, name in enumerate(names):
+        canvas.saveState()
+        canvas.translate(300 + 30 * column, 700)
+        canvas.rotate(90)
+        canvas.drawString(0, 0, name)
+        canvas.restoreState()
+    for line, (who, marks) in enumerate(
+        (("Guests", (0, 2)), ("Members of the team", (0, 2, 3)), ("Operators", (0, 2, 3)))
+    ):
+        canvas.drawString(72, 680 - 20 * line, who)
+        for mark in marks:
+            canvas.drawString(294 + 30 * mark, 680 - 20 * line, "X")
+    for line in range(20):
+        canvas.drawString(
+            72, 500 - 12 * line, "Whoever needs more rights than these asks the owner of the system for them."
+        )
+    canvas.save()
+    assert (await parsed(tmp_path / "page.pdf")).text.splitlines()[:5] == [
+        "|  | Reading | Writing rights | Deleting | Starting |",
+        "|---|---|---|---|---|",
+        "| Guests | X |  | X |  |",
+        "| Members of the team | X |  | X | X |",
+        "| Operators | X |  | X | X |",
+    ]
+
+
+async def test_marks_far_apart_are_cells_although_no_blank_stands_between_them(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "page.pdf"), invariant=1)
+    for line, (who, marks) in enumerate((("Guests", "XO"), ("Members of the team", "OX"), ("Operators", "XX"))):
+        canvas.drawString(72, 680 - 20 * line, who)
+        canvas.drawString(300, 680 - 20 * line, marks, charSpace=40)
+    canvas.save()
+    assert (await parsed(tmp_path / "page.pdf")).text.splitlines() == [
+        "| Guests | X | O |",
+        "|---|---|---|",
+        "| Members of the team | O | X |",
+        "| Operators | X | X |",
+    ]
 
 
 async def test_a_cell_of_several_lines_stays_one_cell(tmp_path: Path) -> None:

@@ -166,9 +166,9 @@ async def test_an_old_workbook_shows_dates_truth_and_sheets(tmp_path: Path) -> N
     document = await parsed(tmp_path, ".xls", path.read_bytes())
     assert [page.label for page in document.pages] == ["sheet Preise", "sheet Dates"]
     assert blocks(document)[1] == (
-        BlockKind.TABLE,
+        BlockKind.RECORDS,
         0,
-        "| Part | Price | Stock |\n|---|---|---|\n| Pump | 40.5 | True |",
+        "| Part: Pump | Price: 40.5 | Stock: True |",
     )
     assert "2026-03-01" in document.pages[1].text
 
@@ -198,7 +198,15 @@ async def test_rows_beyond_the_limit_are_refused_in_every_kind_of_table(tmp_path
 )
 async def test_rows_between_separators_are_a_table(tmp_path: Path, suffix: str, content: str) -> None:
     document = await parsed(tmp_path, suffix, content.encode())
-    assert blocks(document) == [(BlockKind.TABLE, 0, "| Part | Price |\n|---|---|\n| Pump, large | 40 |")]
+    assert blocks(document) == [(BlockKind.RECORDS, 0, "| Part: Pump, large | Price: 40 |")]
+
+
+async def test_a_title_above_the_rows_is_no_row(tmp_path: Path) -> None:
+    document = await parsed(tmp_path, ".csv", b"Prices of 2026,\n\nPart,Price\nPump,40\n,50\n")
+    assert blocks(document) == [
+        (BlockKind.TEXT, 0, "Prices of 2026"),
+        (BlockKind.RECORDS, 0, "| Part: Pump | Price: 40 |\n| Price: 50 |"),
+    ]
 
 
 async def test_lines_without_separators_are_lines(tmp_path: Path) -> None:
@@ -436,6 +444,22 @@ async def test_open_slides_are_pages_with_their_notes(tmp_path: Path) -> None:
     assert document.pages[1].text.startswith("| Part | Price |")
 
 
+async def test_a_cell_that_reaches_over_others_moves_no_value_under_another_name(tmp_path: Path) -> None:
+    cell = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
+    wide = "<table:table-cell table:number-columns-spanned='2'><text:p>P1</text:p></table:table-cell>"
+    rows = (
+        "".join(map(cell.format, ("Part", "Place", "Price"))),
+        f"{wide}<table:covered-table-cell><text:p>unseen</text:p></table:covered-table-cell>{cell.format(40)}",
+        "".join(map(cell.format, ("P2", "B-01", 50))),
+    )
+    lines = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+    document = await parsed(tmp_path, ".ods", open_document(ODS, f"<table:table table:name='A'>{lines}</table:table>"))
+    assert document.text.splitlines()[-2:] == [
+        "| Part: P1 | Place: | Price: 40 |",
+        "| Part: P2 | Place: B-01 | Price: 50 |",
+    ]
+
+
 async def test_open_sheets_are_pages_and_rows_beyond_the_bound_end_it(tmp_path: Path) -> None:
     cell = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
     rows = "".join(
@@ -446,6 +470,6 @@ async def test_open_sheets_are_pages_and_rows_beyond_the_bound_end_it(tmp_path: 
     body = f"<table:table table:name='Prices'>{rows}</table:table><table:table table:name='Empty'/>"
     document = await parsed(tmp_path, ".ods", open_document(ODS, body))
     assert [(page.label, page.text) for page in document.pages] == [
-        ("sheet Prices", "Prices\n\n| Part | Price |\n|---|---|\n| Pump | 4711 |"),
+        ("sheet Prices", "Prices\n\n| Part: Pump | Price: 4711 |"),
         ("sheet Empty", ""),
     ]

@@ -14,6 +14,8 @@ import pytest
 from docx import Document as WordDocument
 from openpyxl import Workbook
 from pptx import Presentation
+from pptx.oxml import parse_xml
+from pptx.oxml.ns import nsdecls
 from pptx.util import Inches
 
 from core.errors import DocumentError
@@ -181,6 +183,27 @@ async def test_slides_keep_title_points_tables_and_notes(tmp_path: Path) -> None
     assert document.pages[2].text == ""
 
 
+async def test_shapes_in_groups_are_read_in_their_place_and_counted_points_keep_their_numbers(tmp_path: Path) -> None:
+    presentation = Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[6])
+    size = (Inches(1), Inches(1), Inches(2), Inches(1))
+    group = slide.shapes.add_group_shape()
+    group.shapes.add_group_shape().shapes.add_textbox(*size).text_frame.text = "In two groups"
+    group.shapes.add_textbox(*size).text_frame.text = "In one"
+    frame = slide.shapes.add_textbox(*size).text_frame
+    for line, (text, level, counted) in enumerate(
+        (("Close", 0, "4"), ("the valve", 1, ""), ("Open", 0, "4"), ("Left", 1, "1"), ("Wait", 0, "4"), ("Note", 0, ""))
+    ):
+        paragraph = frame.paragraphs[0] if line == 0 else frame.add_paragraph()
+        paragraph.text, paragraph.level = text, level
+        if counted:
+            paragraph._p.get_or_add_pPr().append(parse_xml(f'<a:buAutoNum {nsdecls("a")} startAt="{counted}"/>'))
+    document = await parsed(tmp_path, "groups.pptx", saved(presentation))
+    assert document.text.splitlines() == [
+        *("In two groups", "In one", "4. Close", "- the valve", "5. Open", "1. Left", "6. Wait", "- Note")
+    ]
+
+
 async def test_sheets_keep_names_tables_and_the_notes_around_them(tmp_path: Path) -> None:
     document = await parsed(tmp_path, "prices.xlsx", workbook())
     assert [(page.number, page.label) for page in document.pages] == [
@@ -191,7 +214,7 @@ async def test_sheets_keep_names_tables_and_the_notes_around_them(tmp_path: Path
     assert blocks(document) == [
         (BlockKind.HEADING, 1, "Prices"),
         (BlockKind.TABLE, 0, "Price list 2026"),
-        (BlockKind.TABLE, 0, "| Part | Price |\n|---|---|\n| Pump | 40.5 |\n| Valve | 0.3333333333 |"),
+        (BlockKind.RECORDS, 0, "| Part: Pump | Price: 40.5 |\n| Part: Valve | Price: 0.3333333333 |"),
         (BlockKind.TABLE, 0, "All in euro."),
     ]
     assert document.pages[1].text == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from docx import Document
 from pptx import Presentation
 from pptx.util import Inches
 
@@ -28,6 +29,27 @@ async def test_a_merged_cell_of_a_slide_says_its_text_in_every_row_and_column(tm
         "|---|---|---|",
         "| P1 | 10 | 12 |",
         "| P1 | 14 | 16 |",
+    ]
+
+
+async def test_a_merged_cell_of_a_word_table_says_its_text_in_every_row_and_column(tmp_path: Path) -> None:
+    document = Document()
+    table = document.add_table(4, 3)
+    words = (("Pump", "Price", ""), ("P1", "10", "12"), ("", "14", "16"), ("P2", "18", "20"))
+    for row, texts in enumerate(words):
+        for column, word in enumerate(texts):
+            table.cell(row, column).text = word
+    table.cell(0, 1).merge(table.cell(0, 2))
+    table.cell(1, 0).merge(table.cell(2, 0))
+    path = tmp_path / "table.docx"
+    document.save(str(path))
+    parsed = await UnstructuredParser(UnstructuredOptions()).parse(path)
+    assert parsed.text.splitlines() == [
+        "| Pump | Price | Price |",
+        "|---|---|---|",
+        "| P1 | 10 | 12 |",
+        "| P1 | 14 | 16 |",
+        "| P2 | 18 | 20 |",
     ]
 
 

@@ -60,6 +60,7 @@ def test_markers_belong_to_the_sentence_they_follow(text: str, expected: list[st
     [
         ("- one\n- two", ["- one", "- two"]),
         ("| a | b |\n| c | d |", ["| a | b |", "| c | d |"]),
+        ("| a. B | c! D |\n| e |", ["| a. B | c! D |", "| e |"]),
         ("Title\nText", ["Title", "Text"]),
         ("short\ngoes on", ["short\ngoes on"]),
         (f"{LONG}\nand goes on here. End.", [f"{LONG}\nand goes on here.", "End."]),

@@ -4,8 +4,7 @@ import { CircleCheck, CircleX, Loader2 } from "lucide-react";
 import { Progress } from "@/components/ui/progress";
 
 const POLL_MS = 600;
-// Of many files only how many are done changes, and there is nothing to hurry for.
-const POLL_PARTS_MS = 1500;
+const PARTS_POLL_MS = 1500;
 const WORDS = {
   received: "waiting", parsing: "reading", chunking: "dividing", embedding: "understanding",
   indexing: "indexing", verifying: "checking that it can be found",
@@ -63,39 +62,9 @@ function Remove({ receipt, onRemoved }) {
   );
 }
 
-function settled(parts) {
-  return !parts || parts.ready + parts.failed >= parts.total;
-}
-
-function count(number, one, many) {
-  return `${number.toLocaleString()} ${number === 1 ? one : many}`;
-}
-
-// What lay in a file, such as attachments: each of a few; of many how many there are, and those that failed.
-function Parts({ receipt }) {
-  const { total, ready, failed, receipts } = receipt.parts;
-  const all = receipts.length === total;
-  const under = total - ready - failed;
-  const unnamed = failed - receipts.length;
-  const counts = [ready && `${ready.toLocaleString()} ready`, under && `${under.toLocaleString()} under way`, failed && `${failed.toLocaleString()} not read`];
-  const name = (part) => part.filename.startsWith(`${receipt.filename} › `) ? part.filename.slice(receipt.filename.length + 3) : part.filename;
+function Row({ name, state, text, progress, children }) {
   return (
-    <div className="ml-2 pl-4 border-l flex flex-col gap-2" data-kf="parts">
-      {!all && <span className="text-muted-foreground">{count(total, "file", "files")} in it: {counts.filter(Boolean).join(", ")}</span>}
-      {!all && under > 0 && <Progress value={Math.round(100 * (ready + failed) / total)} aria-label={`${ready + failed} of ${total} files in ${receipt.filename}`} className="h-2" />}
-      {receipts.length > 0 && (
-        <ul className="flex flex-col gap-2 list-none p-0 m-0" aria-label={`In ${receipt.filename}`}>
-          {receipts.map((part) => <Row key={part.document_id} kind="part" name={name(part)} state={part.status} text={said(part)} progress={part.progress} />)}
-        </ul>
-      )}
-      {!all && unnamed > 0 && <span className="text-muted-foreground">and {count(unnamed, "more that was not read", "more that were not read")}</span>}
-    </div>
-  );
-}
-
-function Row({ kind = "receipt", name, state, text, progress, children }) {
-  return (
-    <li className="flex flex-col gap-1" data-kf={kind} data-state={state}>
+    <li className="flex flex-col gap-1" data-kf="receipt" data-state={state}>
       <div className="flex items-start gap-2">
         {state === "completed" && <CircleCheck className="h-4 w-4 mt-0.5 shrink-0 text-green-600 dark:text-green-400" aria-hidden="true" />}
         {state === "failed" && <CircleX className="h-4 w-4 mt-0.5 shrink-0 text-destructive" aria-hidden="true" />}
@@ -111,6 +80,58 @@ function Row({ kind = "receipt", name, state, text, progress, children }) {
   );
 }
 
+const ALL_NAMED = 8;
+
+function counted(parts) {
+  return [
+    `${parts.total} ${parts.total === 1 ? "file" : "files"} in it`, parts.ready && `${parts.ready} ready`,
+    parts.waiting && `${parts.waiting} being read`, parts.failed && `${parts.failed} not read`,
+  ].filter(Boolean).join(" · ");
+}
+
+// What lay in a file, such as the attachments of a mail: all by name when they are few, else those that failed.
+function Parts({ receipt }) {
+  const [parts, setParts] = useState(null);
+  useEffect(() => {
+    let timer = null;
+    let gone = false;
+    const look = async () => {
+      let waits = true;
+      try {
+        const response = await fetch(`/api/v1/documents/${receipt.document_id}/parts`);
+        const answer = response.ok ? await response.json() : null;
+        if (gone) return;
+        if (answer) setParts(answer);
+        waits = answer ? answer.waiting > 0 : response.status >= 500;
+      } catch (error) {
+        if (gone) return;
+      }
+      if (waits) timer = setTimeout(look, PARTS_POLL_MS);
+    };
+    look();
+    return () => { gone = true; clearTimeout(timer); };
+  }, [receipt.document_id]);
+  if (!parts || !parts.total) return null;
+  const name = (part) => part.filename.startsWith(`${receipt.filename} › `) ? part.filename.slice(receipt.filename.length + 3) : part.filename;
+  const word = (part) => ({ ready: "ready", failed: part.error_message })[part.status] || "being read";
+  const unnamed = parts.failed - parts.items.filter((part) => part.status === "failed").length;
+  return (
+    <div className="ml-2 pl-4 border-l flex flex-col gap-1 text-muted-foreground" data-kf="parts" data-waiting={parts.waiting}>
+      <span>{counted(parts)}</span>
+      {parts.waiting > 0 && <Progress value={Math.round(100 * (parts.total - parts.waiting) / parts.total)} aria-label={`${parts.total - parts.waiting} of ${parts.total} files in ${receipt.filename}`} className="h-2" />}
+      <ul className="list-none p-0 m-0" aria-label={`In ${receipt.filename}`}>
+        {parts.items.filter((part) => parts.total <= ALL_NAMED || part.status === "failed").map((part) => (
+          <li key={part.id} style={{ overflowWrap: "anywhere" }}>
+            <span className="text-foreground">{name(part)}</span>{" "}
+            <span className={part.status === "failed" ? "text-destructive" : ""}>{word(part)}</span>
+          </li>
+        ))}
+        {unnamed > 0 && <li>and {unnamed} more</li>}
+      </ul>
+    </div>
+  );
+}
+
 export default function Receipts() {
   const [receipts, setReceipts] = useState({});
   const [away, setAway] = useState(false);
@@ -120,8 +141,7 @@ export default function Receipts() {
     let timer = null;
     let gone = false;
     const known = {};
-    const read = (id) => known[id] && (known[id].gone || ["completed", "failed"].includes(known[id].status));
-    const ended = (id) => read(id) && settled(known[id].parts);
+    const ended = (id) => known[id] && (known[id].gone || ["completed", "failed"].includes(known[id].status));
     const look = async () => {
       try {
         for (const id of props.tasks.filter((task) => !ended(task))) {
@@ -136,7 +156,7 @@ export default function Receipts() {
         if (gone) return;
         setAway(true);
       }
-      if (!props.tasks.every(ended)) timer = setTimeout(look, props.tasks.every(read) ? POLL_PARTS_MS : POLL_MS);
+      if (!props.tasks.every(ended)) timer = setTimeout(look, POLL_MS);
     };
     look();
     return () => { gone = true; clearTimeout(timer); };
@@ -154,7 +174,7 @@ export default function Receipts() {
             {["completed", "failed"].includes(receipt.status) && receipt.version_number === 1 && (
               <Remove receipt={receipt} onRemoved={() => setRemoved((known) => ({ ...known, [id]: true }))} />
             )}
-            {receipt.parts && <Parts receipt={receipt} />}
+            {receipt.status === "completed" && <Parts receipt={receipt} />}
           </Row>
         );
       })}

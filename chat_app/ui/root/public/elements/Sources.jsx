@@ -62,6 +62,9 @@ export default function Sources() {
                 <FileText className="h-4 w-4 shrink-0 text-muted-foreground" aria-hidden="true" />
                 <span className="truncate">{citation.filename}</span>
                 <span className="truncate text-muted-foreground">{place(citation)}</span>
+                {props.superseded.includes(citation.number) && (
+                  <span data-kf="old" className="shrink-0 rounded bg-muted px-1.5 text-xs">superseded</span>
+                )}
               </button>
             </li>
           ))}

@@ -1,0 +1,28 @@
+"""What of a Word file is put right before its text is taken?"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+from plugins.parser.unstructured import word_formulas, word_tables
+
+CONCERNED = (*word_tables.MERGED, *word_formulas.FORMULA)
+
+
+def put_right(file: Path | io.BytesIO) -> io.BytesIO | None:
+    """The file with a cell in every place of its tables and formulas as text; None where there is nothing to do."""
+    with zipfile.ZipFile(file) as archive:
+        source = archive.read("word/document.xml")
+    if not any(mark in source for mark in CONCERNED):
+        return None
+    from docx import Document
+
+    document = Document(file if isinstance(file, io.BytesIO) else str(file))
+    word_tables.spread_cells(document.element.body)
+    word_formulas.write_out(document.element.body)
+    made = io.BytesIO()
+    document.save(made)
+    made.seek(0)
+    return made
