@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
-from admin_app.views import documents, health, jobs, maintenance, organizations, people, policy, settings
+from admin_app.views import deletion, documents, health, jobs, maintenance, organizations, people, policy, settings
 
 API_URL = "FOUNDRY_API_URL"
 OPERATOR = "operator"
 ADMINS = ("admin", OPERATOR)
+
+
+class Shown(NamedTuple):
+    """A page; ``show`` is given the account that ``/api/v1/auth/me`` answers with."""
+
+    title: str
+    path: str
+    show: Callable[[ApiClient, dict[str, Any]], None]
+    roles: tuple[str, ...] = ADMINS
+
+
+PAGES = (
+    Shown("Documents", "documents", lambda api, _: documents.show(api)),
+    Shown("Jobs", "jobs", lambda api, _: jobs.show(api)),
+    Shown("People", "people", lambda api, _: people.show(api)),
+    Shown("Models and data", "models", lambda api, _: policy.show(api)),
+    Shown("Maintenance", "maintenance", lambda api, me: maintenance.show(api, operator=me["role"] == OPERATOR)),
+    Shown("Health", "health", lambda api, _: health.show(api)),
+    Shown("Settings", "settings", lambda api, _: settings.show(api), (OPERATOR,)),
+    Shown(
+        "Organisations",
+        "organizations",
+        lambda api, me: organizations.show(api, own_id=me["organization_id"]),
+        (OPERATOR,),
+    ),
+)
 
 
 def main() -> None:
@@ -23,7 +52,7 @@ def main() -> None:
     )
     try:
         if not token:
-            _sign_in(api)
+            _door(api)
             return
         _pages(api)
     except ApiProblem as problem:
@@ -34,10 +63,23 @@ def main() -> None:
         st.button("Try again")
 
 
+def _door(api: ApiClient) -> None:
+    """The sign-in form at every address: pages of whoever was here before are listed no more, and an address stays."""
+    st.navigation(
+        [
+            st.Page(partial(_sign_in, api), title=page.title, url_path=page.path, default=page is PAGES[0])
+            for page in PAGES
+        ],
+        position="hidden",
+    ).run()
+
+
 def _sign_in(api: ApiClient) -> None:
     _, middle, _ = st.columns([1, 2, 1])
     middle.title("Knowledge Foundry")
     middle.caption("Administration")
+    with middle:
+        deletion.show_last()
     with middle.form("sign-in"):
         email = st.text_input("E-mail", autocomplete="username")
         password = st.text_input("Password", type="password", autocomplete="current-password")
@@ -69,23 +111,13 @@ def _pages(api: ApiClient) -> None:
     if me["role"] not in ADMINS:
         st.warning("These pages are for administrators. Ask one of yours for the role, or use the chat.")
         return
-    pages = [
-        st.Page(lambda: documents.show(api), title="Documents", url_path="documents", default=True),
-        st.Page(lambda: jobs.show(api), title="Jobs", url_path="jobs"),
-        st.Page(lambda: people.show(api), title="People", url_path="people"),
-        st.Page(lambda: policy.show(api), title="Models and data", url_path="models"),
-        st.Page(
-            lambda: maintenance.show(api, operator=me["role"] == OPERATOR), title="Maintenance", url_path="maintenance"
-        ),
-        st.Page(lambda: health.show(api), title="Health", url_path="health"),
-    ]
-    if me["role"] == OPERATOR:
-        own = me["organization_id"]
-        pages += [
-            st.Page(lambda: organizations.show(api, own=own), title="Organisations", url_path="organizations"),
-            st.Page(lambda: settings.show(api), title="Settings", url_path="settings"),
+    st.navigation(
+        [
+            st.Page(partial(page.show, api, me), title=page.title, url_path=page.path, default=page is PAGES[0])
+            for page in PAGES
+            if me["role"] in page.roles
         ]
-    st.navigation(pages).run()
+    ).run()
 
 
 main()

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select
+from sqlalchemy.orm import aliased
 
 from config.models import Settings
 from core.errors import ConflictError
@@ -55,33 +56,28 @@ class OperatorService:
     async def organizations(self, principal: Principal) -> tuple[OrganizationView, ...]:
         """All, oldest first."""
         principal.require(Role.OPERATOR, Scope.ADMIN)
-        statement = select(
-            Organization.id,
-            Organization.name,
-            Organization.created_at,
-            _living(User).label("users"),
-            _living(Document).label("documents"),
-            Organization.is_deleted.label("is_being_deleted"),
-        ).order_by(Organization.created_at)
         async with self._maintenance() as maintenance, maintenance.transaction() as session:
-            return tuple(OrganizationView(**row) for row in (await session.execute(statement)).mappings())
+            return tuple(_view(*row) for row in await session.execute(_listed()))
 
     async def delete_organization(
         self, principal: Principal, organization_id: UUID, *, client: ClientInfo
     ) -> DeletionView:
         """Close an organisation at once; a worker removes what it has, and goes on until nothing is left.
 
+        It may be the operator's own, whose sessions end with it.
+
         Raises:
             NotFoundError: There is no such organisation.
-            ConflictError: It is the operator's own.
+            ConflictError: Nobody would be left to see the receipt and to run the installation.
         """
         principal.require(Role.OPERATOR, Scope.ADMIN)
-        if organization_id == principal.organization_id:
-            raise ConflictError(
-                "This is the organisation you are in.",
-                next_step="Where it runs: foundry organization delete.",
-            )
         async with self._maintenance() as maintenance:
+            if await _has_last_operator(maintenance, organization_id):
+                raise ConflictError(
+                    "It has the only operator of this installation.",
+                    next_step="Make somebody in another organisation operator, or where it runs: "
+                    "foundry organization delete.",
+                )
             deletion = self._deletion(maintenance)
             receipt_id, _ = await deletion.close(organization_id, str(principal.user_id), claimed=False)
             await self._note(principal, "deleted", "organization", organization_id, client)
@@ -138,7 +134,45 @@ class OperatorService:
             )
 
 
+def _listed() -> Select[Organization, int, int, bool]:
+    """Organisations, oldest first, with their people and documents and whether they have the last operator."""
+    statement = select(Organization, _living(User), _living(Document), _last_operator())
+    return statement.order_by(Organization.created_at, Organization.id)
+
+
 def _living(table: type[User] | type[Document]) -> ScalarSelect[int]:
     """How many rows an organisation has that are not deleted."""
     statement = select(func.count(table.id)).where(table.organization_id == Organization.id, ~table.is_deleted)
     return statement.correlate(Organization).scalar_subquery()
+
+
+def _last_operator() -> ColumnElement[bool]:
+    """Whether the organisation of the row has somebody who can run the installation, and no other living one has."""
+    housed = aliased(Organization)
+    operators = exists().where(
+        housed.id == User.organization_id,
+        ~housed.is_deleted,
+        User.role == Role.OPERATOR.value,
+        User.is_active,
+        ~User.is_deleted,
+    )
+    return operators.where(housed.id == Organization.id) & ~operators.where(housed.id != Organization.id)
+
+
+async def _has_last_operator(maintenance: MaintenanceDatabase, organization_id: UUID) -> bool:
+    statement = select(_last_operator()).select_from(Organization).where(Organization.id == organization_id)
+    async with maintenance.transaction() as session:
+        return bool(await session.scalar(statement))
+
+
+def _view(organization: Organization, users: int, documents: int, has_last_operator: bool) -> OrganizationView:
+    return OrganizationView(
+        id=organization.id,
+        name=organization.name,
+        plan=organization.plan,
+        users=users,
+        documents=documents,
+        created_at=organization.created_at,
+        is_being_deleted=organization.is_deleted,
+        has_last_operator=has_last_operator,
+    )

@@ -140,14 +140,22 @@ class MaintenanceView(View):
 
 
 class OrganizationView(View):
-    """An organisation as the operator sees it."""
+    """An organisation as the operator sees it.
+
+    Attributes:
+        users: Accounts, closed ones too.
+        documents: With those that lay in the file of another, and with files people keep for themselves.
+        has_last_operator: It has one and no other organisation has, so it is not deleted through the API.
+    """
 
     id: UUID
     name: str
+    plan: str
     created_at: datetime
     users: int
     documents: int
     is_being_deleted: bool
+    has_last_operator: bool
 
 
 class CoverageView(View):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -9,7 +10,12 @@ import streamlit as st
 from admin_app.api_client import ApiClient, ApiProblem
 
 _TOLD = "deleted"
-COUNTED = {"documents": "document", "files": "file", "chats": "conversation"}
+COUNTED = {
+    "documents": ("document", "documents"),
+    "files": ("file", "files"),
+    "chats": ("conversation", "conversations"),
+}
+"""What people know of what went, of all that a receipt counts: one of it, several."""
 
 
 def show_last() -> None:
@@ -18,11 +24,26 @@ def show_last() -> None:
         st.success(told)
 
 
-def offer(api: ApiClient, path: str, *, name: str, warning: str, key: str, typed: bool = False) -> None:
+def tell(said: str) -> None:
+    """Have the next page say it, once."""
+    st.session_state[_TOLD] = said
+
+
+def offer(
+    api: ApiClient,
+    path: str,
+    *,
+    name: str,
+    warning: str,
+    key: str,
+    typed: bool = False,
+    on_deleted: Callable[[dict[str, Any]], None] | None = None,
+) -> None:
     """A button that asks once more before it deletes.
 
     Args:
         typed: The name has to be written out; for what takes much along.
+        on_deleted: Is given the receipt; without it the next page says what the receipt does.
     """
     with st.popover("Delete …"):
         st.write(warning)
@@ -33,18 +54,28 @@ def offer(api: ApiClient, path: str, *, name: str, warning: str, key: str, typed
             except ApiProblem as problem:
                 st.error(str(problem))
             else:
-                st.session_state[_TOLD] = said_of(name, receipt)
+                if on_deleted:
+                    on_deleted(receipt)
+                else:
+                    tell(said_of(name, receipt))
                 st.rerun()
 
 
-def said_of(name: str, receipt: dict[str, Any]) -> str:
+def said_of(name: str, receipt: dict[str, Any], words: Mapping[str, tuple[str, str]] = COUNTED) -> str:
     """A receipt in words."""
-    parts = [f"{count} {word}{'s' if count != 1 else ''}" for word, count in _counts(receipt["removed"])]
-    gone = f" With it went {', '.join(parts)}." if parts else ""
+    went = went_with(receipt, words)
+    gone = f" With it went {went}." if went else ""
     if not receipt["completed_at"]:
         return f"{name} answers no more; the rest of it is being removed, see Maintenance."
     return f"{name} is gone.{gone} Backups hold it until {receipt['backups_until']}."
 
 
-def _counts(removed: dict[str, int]) -> list[tuple[str, int]]:
-    return [(word, removed[table]) for table, word in COUNTED.items() if removed.get(table)]
+def went_with(receipt: dict[str, Any], words: Mapping[str, tuple[str, str]] = COUNTED) -> str:
+    """What people know of what went, counted; empty when nothing of that did."""
+    removed = receipt["removed"]
+    return ", ".join(counted(removed[table], words[table]) for table in words if removed.get(table))
+
+
+def counted(count: int, words: tuple[str, str]) -> str:
+    """``1 document``, ``2 documents``."""
+    return f"{count:,} {words[count != 1]}"

@@ -7,19 +7,22 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+import httpx
 import pytest
 from playwright.async_api import FilePayload, Locator, Page, TimeoutError, expect
 
-from services.bootstrap import Services
-from services.first_run import local_principal
+from config.loader import load_settings
+from core.identity import Role
+from services.bootstrap import Services, open_services
+from services.first_run import create_organization, local_principal
 from tests.e2e.conftest import EMAIL, Site, StartSite
-from tests.fixtures.application import PASSWORD, make_department
+from tests.fixtures.application import PASSWORD
 
 pytestmark = pytest.mark.browser
 
 
-async def _sign_in(page: Page, password: str) -> None:
-    await page.get_by_label("E-mail").fill(EMAIL)
+async def _sign_in(page: Page, password: str, email: str = EMAIL) -> None:
+    await page.get_by_label("E-mail").fill(email)
     await page.get_by_label("Password", exact=True).fill(password)
     await page.get_by_role("button", name="Sign in").click()
 
@@ -189,21 +192,67 @@ async def _all_removed(services: Services, count: int) -> None:
     assert not any(receipt.left for receipt in receipts)
 
 
-async def test_the_operator_deletes_another_organisation(
-    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]], services: Services
+async def test_organisations_are_deleted_once_their_names_were_written_ones_own_too(
+    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]], environment: dict[str, str]
 ) -> None:
     site: Site = await start_site()
+    await _add_organization(environment, "beta", Role.OPERATOR)
+    await _add_organization(environment, "gamma", Role.ADMIN)
+    await _hand_in(site, "admin@gamma.example")
     address = await start_admin(site)
-    await make_department(services, "beta")
     async with site.window() as context:
         page = await context.new_page()
         await page.goto(address)
+        await _sign_in(page, PASSWORD, "admin@gamma.example")
+        await expect(page.get_by_role("link", name="People")).to_be_visible()
+        await expect(page.get_by_role("link", name="Organisations")).to_have_count(0)
+        await page.get_by_role("button", name="Sign out").click()
         await _sign_in(page, PASSWORD)
         await page.get_by_role("link", name="Organisations").click()
-        await expect(page.get_by_text("There is no other.")).not_to_be_visible()
-        await _delete(page, "beta")
-        await expect(page.get_by_text("beta answers no more; the rest of it is being removed")).to_be_visible()
-        await expect(page.get_by_text("There is no other.")).to_be_visible()
+        await expect(page.get_by_text("Nothing was deleted yet.")).to_be_visible()
+        await _choose(page, "gamma (1 account, 1 document")
+        await _delete(page, "gamma")
+        await expect(page.get_by_text("gamma is gone. With it went 1 account, 1 document, 1 file.")).to_be_visible()
+        await expect(page.get_by_text("Nothing was deleted yet.")).to_have_count(0)
+        await _choose(page, "alpha (1 account, 0 documents")
+        await expect(page.get_by_text("Deleting it signs you out")).to_be_visible()
+        await _delete(page, "alpha")
+        await expect(page.get_by_text("alpha answers nobody any more, and you are signed out.")).to_be_visible()
+        await _sign_in(page, PASSWORD)
+        await expect(page.get_by_text("E-mail or password is wrong.")).to_be_visible()
+        await expect(page.get_by_role("link", name="Organisations")).to_have_count(0)
+        await _sign_in(page, PASSWORD, "admin@beta.example")
+        await page.get_by_role("link", name="Organisations").click()
+        await _choose(page, "beta (1 account, 0 documents")
+        await expect(page.get_by_text("beta has the only operator of this installation.")).to_be_visible()
+        await expect(page.get_by_role("button", name="Delete …")).to_have_count(0)
+
+
+async def _add_organization(environment: dict[str, str], name: str, role: Role) -> None:
+    async with open_services(load_settings(environ=environment)) as services:
+        await create_organization(
+            services.database,
+            name=name,
+            email=f"admin@{name}.example",
+            password=PASSWORD,
+            role=role,
+            max_users=5,
+            max_documents=100,
+        )
+
+
+async def _hand_in(site: Site, email: str) -> None:
+    """A document as a program hands it in, read to its end."""
+    async with httpx.AsyncClient(base_url=site.url, trust_env=False) as client:
+        answer = await client.post("/api/v1/auth/login", json={"email": email, "password": PASSWORD})
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        client.cookies.clear()
+        note = {"file": ("note.md", b"The relief valve opens at 6 bar.")}
+        receipt = (await client.post("/api/v1/documents", files=note)).json()
+        async with asyncio.timeout(45):
+            while receipt["status"] != "completed":
+                await asyncio.sleep(0.2)
+                receipt = (await client.get(f"/api/v1/tasks/{receipt['task_id']}")).json()
 
 
 async def _drawn(page: Page) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from email.message import EmailMessage
 
 import pytest
@@ -70,6 +72,52 @@ async def test_a_viewers_own_files_are_found_and_removed_and_nobody_else_sees_th
         await expect(page.locator("h1")).to_have_text("Your files")
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert site.complaints == []
+
+
+async def test_files_in_a_dropped_file_have_receipts_under_its_own_and_many_are_counted(start_site: StartSite) -> None:
+    site: Site = await start_site(FOUNDRY__ingestion__unpack_archives="true")
+    async with site.visit() as page:
+        await drop(page, {"offer.eml": _offer(), "notes.zip": _notes(24)})
+        await page.click("#chat-submit")
+        await _expect_parts(page)
+        await page.reload()
+        await _expect_parts(page)
+    async with site.visit(phone=True, dark=True) as page:
+        await drop(page, {"offer.eml": _offer()})
+        await page.click("#chat-submit")
+        await expect(page.locator("[data-kf=parts] li")).to_have_count(2)
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert site.complaints == []
+
+
+async def _expect_parts(page: Page) -> None:
+    offer, notes = (page.locator("[data-kf=receipt]").filter(has_text=name) for name in ("offer.eml", "notes.zip"))
+    parts = offer.locator("[data-kf=parts] li")
+    await expect(parts.filter(has_text="prices.txt")).to_contain_text("ready")
+    await expect(parts.filter(has_text="plan.pdf")).to_contain_text("The file is damaged")
+    await expect(parts).to_have_count(2)
+    await expect(notes).to_contain_text("25 files in it · 24 ready · 1 not read")
+    await expect(notes.locator("[data-kf=parts] li")).to_have_count(1)
+    await expect(notes.locator("[data-kf=parts] li")).to_contain_text("plan.pdf The file is damaged")
+
+
+def _offer() -> bytes:
+    message = EmailMessage()
+    message["Subject"], message["From"] = "Offer", "a@example.com"
+    message.set_content("See the attachment.")
+    message.add_attachment(b"The pump of the Zwiebelturm costs 4711 crowns.", "text", "plain", filename="prices.txt")
+    message.add_attachment(b"%PDF-1.7 broken", "application", "pdf", filename="plan.pdf")
+    return message.as_bytes()
+
+
+def _notes(count: int) -> bytes:
+    """An archive of so many notes, and a file that cannot be read."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("plan.pdf", b"%PDF-1.7 broken")
+        for number in range(count):
+            archive.writestr(f"note-{number}.txt", f"Note {number} of the Zwiebelturm.")
+    return buffer.getvalue()
 
 
 async def test_a_question_about_a_mail_is_answered_from_what_is_attached_to_it(start_site: StartSite) -> None:

@@ -339,9 +339,9 @@ async def test_the_operator_starts_rounds_and_deletes_organisations_through_the_
     assert (await api.get("/api/v1/maintenance", headers=admin)).status_code == 403
     gone = f"/api/v1/organizations/{other.principal.organization_id}"
     assert (await api.delete(gone, headers=admin)).status_code == 403
-    assert (await api.get("/api/v1/organizations", headers=admin)).status_code == 403
-    async with services.database.transaction(department.principal.organization_id) as session:
-        await session.execute(text("UPDATE users SET role = 'operator'"))
+    for path in ("organizations", "organizations/deletions"):
+        assert (await api.get(f"/api/v1/{path}", headers=admin)).status_code == 403
+    await _make_operator(services, department)
     answer = await api.post("/api/v1/maintenance/files", headers=admin)
     assert (answer.status_code, answer.json()["kind"]) == (202, "files")
     assert (await api.post("/api/v1/maintenance/nothing", headers=admin)).status_code == 422
@@ -351,7 +351,7 @@ async def test_the_operator_starts_rounds_and_deletes_organisations_through_the_
     assert (answer.status_code, answer.json()["completed_at"]) == (202, None)
     assert (await api.get("/api/v1/documents", headers=theirs)).status_code == 401
     own = await api.delete(f"/api/v1/organizations/{department.principal.organization_id}", headers=admin)
-    assert own.status_code == 409
+    assert (own.status_code, own.json()["detail"]) == (409, "It has the only operator of this installation.")
     async with asyncio.timeout(60):
         while True:
             reports = (await api.get("/api/v1/maintenance", headers=admin)).json()
@@ -363,6 +363,48 @@ async def test_the_operator_starts_rounds_and_deletes_organisations_through_the_
     assert deletions[0]["left"] == {}
     assert [one["name"] for one in (await api.get("/api/v1/organizations", headers=admin)).json()] == ["alpha"]
     assert await vectors_of(other) == 0
+
+
+async def test_organisations_are_listed_with_what_is_in_them(
+    department: Department, worker: Worker, services: Services
+) -> None:
+    other = await make_department(services, "beta")
+    await other.read(worker, "beta.txt", b"The gauge of beta reads 9 bar.")
+    alpha, beta = await services.operator.organizations(operator_of(department))
+    assert [(one.name, one.plan, one.users, one.documents) for one in (alpha, beta)] == [
+        ("alpha", "enterprise", 1, 0),
+        ("beta", "enterprise", 1, 1),
+    ]
+    assert alpha.created_at < beta.created_at
+    assert not alpha.is_being_deleted
+
+
+async def test_an_operator_deletes_their_own_organisation_once_another_has_one(
+    department: Department, services: Services, api: httpx.AsyncClient
+) -> None:
+    other = await make_department(services, "beta")
+    await _make_operator(services, department)
+    mine, theirs = await sign_in(api, department), await sign_in(api, other)
+    own = f"/api/v1/organizations/{department.principal.organization_id}"
+    assert [one["has_last_operator"] for one in (await api.get("/api/v1/organizations", headers=mine)).json()] == [
+        True,
+        False,
+    ]
+    assert (await api.delete(own, headers=mine)).status_code == 409
+    await _make_operator(services, other)
+    listed = (await api.get("/api/v1/organizations", headers=theirs)).json()
+    assert [one["has_last_operator"] for one in listed] == [False, False]
+    assert (await api.delete(own, headers=mine)).status_code == 202
+    assert (await api.get("/api/v1/auth/me", headers=mine)).status_code == 401
+    (receipt,) = (await api.get("/api/v1/organizations/deletions", headers=theirs)).json()
+    assert receipt["requested_by"] == str(department.principal.user_id)
+    (gone, last) = (await api.get("/api/v1/organizations", headers=theirs)).json()
+    assert (gone["is_being_deleted"], last["has_last_operator"]) == (True, True)
+
+
+async def _make_operator(services: Services, department: Department) -> None:
+    async with services.database.transaction(department.principal.organization_id) as session:
+        await session.execute(text("UPDATE users SET role = 'operator'"))
 
 
 async def test_collections_and_people_go_through_the_api_and_the_receipts_are_listed(

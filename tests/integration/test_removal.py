@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from redis.asyncio import Redis
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.timeouts import TimerDeathPenalty
 from sqlalchemy import func, select, text
 
 from config.loader import LoadedSettings
@@ -22,9 +26,12 @@ from db.base import Base
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from db.models import Chat, Collection, DeletionReceipt, Document, SemanticCacheEntry
-from services.addresses import maintenance_address
+from jobs import resident
+from jobs.resident import Resident
+from services.addresses import maintenance_address, redis_url
 from services.bootstrap import Services, open_services
 from services.closing import ENDS_AT, Order, close_document
+from services.job_queue import connect
 from services.traces import KEPT, POINTERS, Scan, Stores, Traces, of_documents, pointers
 from services.unfinished import Unfinished
 from services.worker import Worker, open_worker
@@ -375,3 +382,49 @@ async def test_the_last_administrator_stays_and_editors_delete_neither_people_no
     with pytest.raises(AuthorizationError):
         await services.removal.delete_user(editor, department.user.id, client=CLIENT)
     assert await services.removal.receipts(department.principal) == ()
+
+
+class SlowBell(Resident):
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rung, self.answered = threading.Event(), threading.Event()
+
+    def ring(self) -> None:
+        self.rung.set()
+        assert self.answered.wait(30)
+
+
+class ThreadedWorker(SimpleWorker):
+    """RQ's worker beside the test; signals reach the main thread only."""
+
+    death_penalty_class = TimerDeathPenalty
+
+    def _install_signal_handlers(self) -> None:
+        pass
+
+
+async def test_a_bell_that_is_being_answered_keeps_no_receipt_open_and_leaves_nothing(
+    department: Department,
+    worker: Worker,
+    cellar: Cellar,
+    loaded: LoadedSettings,
+    redis_client: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    receipt = await department.read(worker, "valves.txt", b"The valve opens at 6 bar.")
+    bell = SlowBell()
+    monkeypatch.setattr(resident, "_current", [bell])
+    connection = connect(redis_url(loaded.settings))
+    queues = [Queue(name, connection=connection, serializer=JSONSerializer) for name in loaded.settings.queue.names]
+    answering = ThreadedWorker(queues, connection=connection, serializer=JSONSerializer)
+    ended = asyncio.create_task(asyncio.to_thread(answering.work, burst=True, logging_level="WARNING"))
+    assert await asyncio.to_thread(bell.rung.wait, 30)
+    assert [key async for key in redis_client.scan_iter("rq:job:*")]
+    view = await department.services.documents.delete(department.principal, receipt.document_id, client=CLIENT)
+    assert (view.left, view.completed_at is not None) == ({}, True)
+    bell.answered.set()
+    await ended
+    assert await cellar.scan_again(view.id) == {}
+    assert [key async for key in redis_client.scan_iter("rq:job:*")] == []

@@ -16,13 +16,13 @@ router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["operation"]
 
 @router.get("/organizations")
 async def organizations(services: App, principal: Caller) -> tuple[OrganizationView, ...]:
-    """All organisations; for operators."""
+    """All organisations with their people and documents, oldest first; for operators."""
     return await services.operator.organizations(principal)
 
 
 @router.delete("/organizations/{organization_id}", status_code=202)
 async def delete_organization(organization_id: UUID, services: App, principal: Caller, client: Client) -> DeletionView:
-    """Remove an organisation with everything it has: it answers nobody from now on, and a worker does the rest."""
+    """Remove an organisation, also one's own: it answers nobody from now on, and a worker removes all it has."""
     return await services.operator.delete_organization(principal, organization_id, client=client)
 
 

@@ -74,7 +74,7 @@ function Row({ name, state, text, progress, children }) {
           <span className={state === "failed" ? "text-destructive" : "text-muted-foreground"}>{text}</span>
         </span>
       </div>
-      {state !== "completed" && state !== "failed" && <Progress value={progress} aria-label={`${name}: ${progress} %`} className="h-1.5" />}
+      {state !== "completed" && state !== "failed" && <Progress value={progress} aria-label={`${name}: ${progress} %`} className="h-2" />}
       {children}
     </li>
   );
@@ -114,16 +114,19 @@ function Parts({ receipt }) {
   if (!parts || !parts.total) return null;
   const name = (part) => part.filename.startsWith(`${receipt.filename} › `) ? part.filename.slice(receipt.filename.length + 3) : part.filename;
   const word = (part) => ({ ready: "ready", failed: part.error_message })[part.status] || "being read";
+  const unnamed = parts.failed - parts.items.filter((part) => part.status === "failed").length;
   return (
-    <div className="pl-6 text-muted-foreground" data-kf="parts" data-waiting={parts.waiting}>
-      {counted(parts)}
-      <ul className="list-none p-0 m-0 pl-3">
+    <div className="ml-2 pl-4 border-l flex flex-col gap-1 text-muted-foreground" data-kf="parts" data-waiting={parts.waiting}>
+      <span>{counted(parts)}</span>
+      {parts.waiting > 0 && <Progress value={Math.round(100 * (parts.total - parts.waiting) / parts.total)} aria-label={`${parts.total - parts.waiting} of ${parts.total} files in ${receipt.filename}`} className="h-2" />}
+      <ul className="list-none p-0 m-0" aria-label={`In ${receipt.filename}`}>
         {parts.items.filter((part) => parts.total <= ALL_NAMED || part.status === "failed").map((part) => (
           <li key={part.id} style={{ overflowWrap: "anywhere" }}>
             <span className="text-foreground">{name(part)}</span>{" "}
             <span className={part.status === "failed" ? "text-destructive" : ""}>{word(part)}</span>
           </li>
         ))}
+        {unnamed > 0 && <li>and {unnamed} more</li>}
       </ul>
     </div>
   );
@@ -168,10 +171,10 @@ export default function Receipts() {
         if (removed[id]) return <Row key={id} name={receipt.filename} state="completed" text="has been removed" progress={100} />;
         return (
           <Row key={id} name={receipt.filename} state={receipt.status} text={said(receipt)} progress={receipt.progress}>
-            {receipt.status === "completed" && <Parts receipt={receipt} />}
             {["completed", "failed"].includes(receipt.status) && receipt.version_number === 1 && (
               <Remove receipt={receipt} onRemoved={() => setRemoved((known) => ({ ...known, [id]: true }))} />
             )}
+            {receipt.status === "completed" && <Parts receipt={receipt} />}
           </Row>
         );
       })}
