@@ -46,6 +46,12 @@ USER 10001
 VOLUME /data
 
 FROM runtime AS worker
+# Reads Word and PowerPoint files of before 2007.
+USER root
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libreoffice-writer-nogui libreoffice-impress-nogui \
+    && rm -rf /var/lib/apt/lists/*
+USER 10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=60s --timeout=30s --start-period=60s --retries=3 CMD ["foundry", "doctor", "--only", "worker"]
 CMD ["python", "-m", "jobs.worker"]
