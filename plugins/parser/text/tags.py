@@ -14,7 +14,8 @@ _NAMES = (
     "table|tbody|td|tfoot|th|thead|tr|u|ul"
 )
 _TAG = re.compile(rf"<(/?)({_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_CODE = re.compile(r"(`+)(?:(?!\1).)+\1")
+_CODE = re.compile(r"(?<!`)(`++).+?(?<!`)\1(?!`)")
+"""From a run of backticks to the next one of the same length (CommonMark 6.1); a run is tried once, however long."""
 _APART = {"br", "td", "th", "dt", "dd", "p", "div"}
 
 

@@ -29,6 +29,11 @@ def test_tags_go_but_neither_code_nor_what_is_no_tag(markdown: str, shown: str) 
     assert without_tags(markdown) == shown
 
 
+def test_a_line_of_marks_is_read_in_no_time_worth_naming() -> None:
+    marks = "<" + "`" * 100_000
+    assert without_tags(marks) == marks
+
+
 async def test_only_markdown_is_read_so(tmp_path: Path) -> None:
     texts = {}
     for suffix in (".md", ".txt"):
