@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.types import BlockKind
 from plugins.parser.unstructured.pieces import Piece, squeezed
 from plugins.parser.unstructured.style_sheets import with_styles_in_place
+from plugins.parser.unstructured.word_file import main_part
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -93,7 +94,8 @@ def word_without_unseen(file_path: Path) -> tuple[io.BytesIO | None, list[Piece]
     from lxml import etree
 
     with zipfile.ZipFile(file_path) as archive:
-        source = archive.read("word/document.xml")
+        body = main_part(archive)
+        source = archive.read(body)
         if not any(mark in source for mark in (b"w:vanish", b'"FFFFFF"', b'"ffffff"', b'<w:sz w:val="1"', b'"2"/>')):
             return None, []
         tree = etree.fromstring(source, etree.XMLParser(resolve_entities=False, no_network=True))
@@ -108,7 +110,7 @@ def word_without_unseen(file_path: Path) -> tuple[io.BytesIO | None, list[Piece]
         made = io.BytesIO()
         with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as copy:
             for name in dict.fromkeys(archive.namelist()):
-                copy.writestr(name, etree.tostring(tree) if name == "word/document.xml" else archive.read(name))
+                copy.writestr(name, etree.tostring(tree) if name == body else archive.read(name))
     made.seek(0)
     return made, pieces
 
