@@ -29,13 +29,13 @@ from sqlalchemy import func, select
 from config.loader import load_settings
 from core.errors import KnowledgeFoundryError
 from core.identity import Principal
+from core.states import TaskStatus
 from db.models import Task
-from services.addresses import application_address, owner_address
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
 from services.commands.stack import own_stack
+from services.connections import application_address, owner_address
 from services.evaluation import scratch_organization
-from services.views import TaskStatus
 
 SPEED_AIM = 5.0
 GROUPS = 4

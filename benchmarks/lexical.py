@@ -17,7 +17,7 @@ import snowballstemmer
 from core.text import bm25, language, terms
 from db.repositories.lexical import LexicalStatistics
 from services.evaluation import RetrievalSet, rank_scores, read_retrieval_set
-from services.lexical import average_length, chunks_per_term, count_terms
+from services.search_index.term_statistics import average_length, chunks_per_term, count_terms
 
 DEPTH = 10
 K1, B = 1.5, 0.75

@@ -31,7 +31,7 @@ from plugins.parser.ocr.provider import OcrOptions, OcrParser
 from plugins.parser.pdf.provider import PdfOptions, PdfParser
 from plugins.parser.text.provider import TextOptions, TextParser
 from plugins.parser.unstructured.provider import UnstructuredOptions, UnstructuredParser
-from services.chunking import chunk_document
+from services.indexing.chunking import chunk_document
 
 CHUNK_TOKENS, MIN_TOKENS = 256, 24
 _WORD = re.compile(r"\w+")

@@ -18,10 +18,10 @@ import structlog
 from redis.asyncio import Redis
 
 from core.types import CompletionRequest, CompletionResponse, Health, Message, PluginStatus
-from plugins.breaker import BreakerPolicy, Breakers
 from plugins.interfaces import CompletionStream, LLMProvider, PluginContext
 from plugins.llm.openai import OpenAIProvider
-from plugins.router import Route, Router, RoutingPolicy
+from plugins.llm.routing.breaker import BreakerPolicy, Breakers
+from plugins.llm.routing.router import Route, Router, RoutingPolicy
 from tests.servers.model_server import Fault
 from tests.servers.openai_server import MODEL, OpenAIServer
 

@@ -22,12 +22,12 @@ import structlog
 from config.loader import load_settings
 from core.events import CitationEvent
 from core.identity import Principal
-from services import first_run
+from services import setup
 from services.audit import ClientInfo
 from services.bootstrap import Services
 from services.commands.stack import any_stack
-from services.live import Live, open_live
-from services.worker import open_worker
+from services.reload import ServiceReloader, open_reloader
+from services.worker.container import open_worker
 
 QUESTION = "How often does the pump P-400 need service?"
 TEXT = b"# Pumps\n\nThe pump P-400 needs service every 2,000 operating hours. Its filter costs 48 EUR.\n"
@@ -54,7 +54,7 @@ class Side:
         }
 
 
-async def _ask(live: Live, principal: Principal, side: Side) -> None:
+async def _ask(live: ServiceReloader, principal: Principal, side: Side) -> None:
     started = time.perf_counter()
     try:
         run = await live().answering.ask(principal, QUESTION)
@@ -69,7 +69,7 @@ async def _ask(live: Live, principal: Principal, side: Side) -> None:
         side.lost += 1
 
 
-async def _turn(live: Live, principal: Principal, side: Side, rate: float, *, swapping: bool) -> None:
+async def _turn(live: ServiceReloader, principal: Principal, side: Side, rate: float, *, swapping: bool) -> None:
     swapper = asyncio.create_task(_swap(live, side)) if swapping else None
     asked = []
     began = time.perf_counter()
@@ -82,7 +82,7 @@ async def _turn(live: Live, principal: Principal, side: Side, rate: float, *, sw
         await asyncio.gather(swapper, return_exceptions=True)
 
 
-async def _swap(live: Live, side: Side) -> None:
+async def _swap(live: ServiceReloader, side: Side) -> None:
     while True:
         count = 1 + side.swaps % 3
         entry = {"name": "extractive", "config": {"max_sentences": count}}
@@ -93,7 +93,7 @@ async def _swap(live: Live, side: Side) -> None:
 
 async def _prepared(services: Services) -> Principal:
     """Somebody to ask, and a document that answers."""
-    principal = await first_run.local_principal(services)
+    principal = await setup.local_principal(services)
 
     async def blocks() -> AsyncIterator[bytes]:
         yield TEXT
@@ -110,8 +110,8 @@ async def _prepared(services: Services) -> Principal:
 async def compare(folder: Path, rate: float, turns: int) -> dict[str, dict[str, float]]:
     """Turns without and with swapping, one after the other."""
     calm, swapped = Side(), Side()
-    async with any_stack(folder, say=lambda *_: None) as stack, open_live(grace_s=1.0) as live:
-        await first_run.ensure_first_account(stack.settings)
+    async with any_stack(folder, say=lambda *_: None) as stack, open_reloader(grace_s=1.0) as live:
+        await setup.ensure_first_account(stack.settings)
         principal = await _prepared(live())
         warm = Side()
         await _turn(live, principal, warm, rate, swapping=False)

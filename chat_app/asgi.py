@@ -10,23 +10,23 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from chat_app.gateway import errors
-from chat_app.gateway.dependencies import services_in
+from chat_app.gateway import errors, health
+from chat_app.gateway.authentication import services_in
 from chat_app.gateway.middleware import BodyLimit, RequestLog, SameOriginSockets
-from chat_app.gateway.routers import health, own_files, sign_in
-from chat_app.gateway.routers.v1 import ROUTERS
+from chat_app.gateway.pages import own_files, sign_in
+from chat_app.gateway.v1 import ROUTERS
 from chat_app.ui.mount import mount_chat
 from core.errors import KnowledgeFoundryError
 from core.telemetry import configure_logging
 from services.bootstrap import Services
 from services.gateway_settings import GatewaySettings, gateway_settings
-from services.live import open_live
+from services.reload import open_reloader
 
 OpenServices = Callable[[], AbstractAsyncContextManager[Callable[[], Services]]]
 """Opens the application; what it yields gives the services in force."""
 
 
-def create_app(settings: GatewaySettings, opened: OpenServices = open_live) -> FastAPI:
+def create_app(settings: GatewaySettings, opened: OpenServices = open_reloader) -> FastAPI:
     """The application; services are opened when it starts and closed when it stops."""
 
     @asynccontextmanager

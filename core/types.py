@@ -85,7 +85,7 @@ class ParsedPage:
     """In the order of the text, without overlap; only of a page whose file does not know where its words stand."""
 
 
-class PartKind(StrEnum):
+class EmbeddedFileKind(StrEnum):
     """How a file lies in another."""
 
     ATTACHED = "attached"
@@ -95,7 +95,7 @@ class PartKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EmbeddedFile:
     """A file inside a file.
 
     Attributes:
@@ -105,7 +105,7 @@ class Part:
     """
 
     name: str
-    kind: PartKind
+    kind: EmbeddedFileKind
     content: Callable[[], Iterator[bytes]] | None = None
     problem: str = ""
 
@@ -124,7 +124,7 @@ class ParsedDocument:
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     paged: bool = True
     warnings: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[EmbeddedFile, ...] = ()
 
     @property
     def text(self) -> str:

@@ -3,7 +3,7 @@
     guard → contextualize → retrieve → rerank → weigh → generate → verify → (end | refuse)
        └───────────────────────────────────────── refuse ◀── weigh, generate
 
-No checkpointer: one would serialise the whole process, and history is kept by ``services.chats``.
+No checkpointer: one would serialise the whole process, and history is kept by ``services.answers.conversations``.
 """
 
 from __future__ import annotations

@@ -7,4 +7,4 @@ from jobs.resident import resident
 
 def ingest(_organization_id: str, _task_id: str) -> None:
     """Tell the resident loop to look: which task comes first is decided there, and the rows are the truth."""
-    resident().ring()
+    resident().wake()

@@ -10,7 +10,7 @@ import asyncio
 import threading
 
 from core.background import end
-from services.worker import Worker, open_worker
+from services.worker.container import Worker, open_worker
 
 
 class Resident:
@@ -35,11 +35,11 @@ class Resident:
         if self._error is not None:
             raise self._error
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """There may be something to do."""
         if self._loop is None or self._worker is None:
             raise RuntimeError("the resident loop is not running")
-        self._loop.call_soon_threadsafe(self._worker.ring)
+        self._loop.call_soon_threadsafe(self._worker.wake)
 
     def stop(self) -> None:
         """Finish the tasks in hand, then close everything."""

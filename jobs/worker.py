@@ -12,8 +12,8 @@ from rq.serializers import JSONSerializer
 from core.errors import KnowledgeFoundryError
 from core.telemetry import configure_logging
 from jobs.resident import Resident, install
-from services.job_queue import connect
-from services.worker import worker_settings
+from services.tasks.queue import connect
+from services.worker.container import worker_settings
 
 log = structlog.get_logger(__name__)
 

@@ -214,7 +214,7 @@ class CallListener(Protocol):
 
 
 class RoutedModel(LLMProvider, Protocol):
-    """Several providers that look like one; ``plugins.router.Router``."""
+    """Several providers that look like one; ``plugins.llm.routing.router.Router``."""
 
     async def complete(
         self, request: CompletionRequest, listener: CallListener | None = None

@@ -23,6 +23,8 @@ from db.engine import create_engine
 from db.unit_of_work import Database
 from graph.build import build_graph
 from graph.context import AnswerSettings, GraphContext
+from plugins.framework.manager import PluginManager
+from plugins.framework.manifest import Kind
 from plugins.interfaces import (
     AuthProvider,
     EmbeddingProvider,
@@ -31,39 +33,37 @@ from plugins.interfaces import (
     RateLimiter,
     VectorDBProvider,
 )
-from plugins.manager import PluginManager
-from plugins.manifest import Kind
-from plugins.parser.drawing import PageDrawer
+from plugins.parser.sandbox.drawing import PageDrawer
 from plugins.rate_limiter.memory import MemoryRateLimiter
-from services.accounts import AccountService
-from services.addresses import application_address, owner_address, redis_url
-from services.answering import AnsweringService, ContextFactory
+from services.accounts.accounts import AccountService
+from services.accounts.credentials import DatabaseCredentialStore
+from services.accounts.federated_accounts import FederatedAccounts
+from services.accounts.federation import FederationService
+from services.accounts.rate_limits import LimitService
+from services.answers.conversations import ChatService
+from services.answers.runs import AnsweringService, ContextFactory
+from services.answers.starters import StarterService, sample_starters
 from services.blobs import MEGABYTE, BlobStore
-from services.chats import ChatService
-from services.credentials import DatabaseCredentialStore
-from services.data_policy import DataPolicyService
-from services.documents import DocumentService
-from services.federated_accounts import FederatedAccounts
-from services.federation import FederationService
-from services.indexes import Indexes, IndexService, entries_with_former, open_indexes
-from services.ingestion import IngestionService
-from services.job_queue import JobQueue, connect
-from services.lexical import LexicalIndex
-from services.limits import LimitService
-from services.operations import OperationsService
-from services.operator import OperatorService
-from services.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
-from services.removal import RemovalService
-from services.reranking import Reranking, open_reranking
-from services.resumable import ResumableUploads
-from services.retrieval import HybridRetriever
-from services.routing import Models, open_models
-from services.saved_settings import saved
-from services.search import SearchService
-from services.settings_versions import SettingsService
-from services.starters import StarterService, sample_starters
-from services.traces import Stores
-from services.versions import VersionService
+from services.connections import application_address, owner_address, redis_url
+from services.deletion.inventory import Stores
+from services.deletion.service import RemovalService
+from services.documents.documents import DocumentService
+from services.documents.versions import VersionService
+from services.indexing.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
+from services.models.llm import Models, open_models
+from services.models.model_policy import DataPolicyService
+from services.models.reranker import Reranking, open_reranking
+from services.operations.health import HealthService
+from services.operations.tenants import TenantService
+from services.search.retriever import HybridRetriever
+from services.search.search import SearchService
+from services.search_index.indexes import Indexes, IndexService, entries_with_former, open_indexes
+from services.search_index.term_statistics import LexicalIndex
+from services.settings.store import saved
+from services.settings.versions import SettingsService
+from services.tasks.queue import JobQueue, connect
+from services.uploads.resumable import ResumableUploads
+from services.uploads.uploads import IngestionService
 
 BUILT_HERE: tuple[Kind, ...] = ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache", "notifier")
 """Kinds every process builds, after the embedding; parsers run in children of the worker."""
@@ -89,7 +89,7 @@ class Services:
     federation: FederationService
     documents: DocumentService
     removal: RemovalService
-    operator: OperatorService
+    tenants: TenantService
     ingestion: IngestionService
     uploads: ResumableUploads
     versions: VersionService
@@ -97,7 +97,7 @@ class Services:
     starters: StarterService
     answering: AnsweringService
     search: SearchService
-    operations: OperationsService
+    health: HealthService
     limits: LimitService
     data_policy: DataPolicyService
     saved_settings: SettingsService
@@ -105,14 +105,14 @@ class Services:
 
 
 @dataclass(slots=True)
-class Refusal:
+class SettingsRejection:
     """Why the newest settings are not in force; empty when they are."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Infrastructure:
     """What stays as long as the process: stores, connections, and the answers under way."""
 
     database: Database
@@ -124,7 +124,7 @@ class Ground:
     lexical: LexicalIndex
     chats: ChatService
     answering: AnsweringService
-    refusal: Refusal = field(default_factory=Refusal)
+    refusal: SettingsRejection = field(default_factory=SettingsRejection)
 
 
 @asynccontextmanager
@@ -138,19 +138,21 @@ async def open_services(loaded: LoadedSettings | None = None) -> AsyncIterator[S
         ProviderUnavailableError: A plugin nothing works without does not run; says why.
     """
     first = loaded or load_settings()
-    async with open_ground(first.settings) as ground:
-        settings = first.settings if loaded else load_settings(saved=(await saved(ground.database)).content).settings
-        plugins = await first_manager(settings, ground)
+    async with open_infrastructure(first.settings) as infrastructure:
+        settings = (
+            first.settings if loaded else load_settings(saved=(await saved(infrastructure.database)).content).settings
+        )
+        plugins = await first_manager(settings, infrastructure)
         try:
-            await build(plugins, ground)
-            yield await assemble(settings, ground, plugins)
-            await ground.answering.close()
+            await build(plugins, infrastructure)
+            yield await assemble(settings, infrastructure, plugins)
+            await infrastructure.answering.close()
         finally:
             await plugins.close()
 
 
 @asynccontextmanager
-async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
+async def open_infrastructure(settings: Settings) -> AsyncIterator[Infrastructure]:
     """Connect to the stores; closes in reverse order."""
     async with AsyncExitStack() as stack:
         address = application_address(settings)
@@ -177,7 +179,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         stack.push_async_callback(answering.close)
         drawer = PageDrawer()
         stack.push_async_callback(drawer.close)
-        yield Ground(
+        yield Infrastructure(
             database=database,
             redis=redis,
             context=context,
@@ -206,14 +208,14 @@ async def _nobody_answers(_: Principal) -> GraphContext:
     raise ProviderUnavailableError("The application is still starting.")
 
 
-async def first_manager(settings: Settings, ground: Ground) -> PluginManager:
+async def first_manager(settings: Settings, infrastructure: Infrastructure) -> PluginManager:
     """The manager of a process that starts."""
-    return PluginManager(await entries_with_former(settings, ground.database), ground.context)
+    return PluginManager(await entries_with_former(settings, infrastructure.database), infrastructure.context)
 
 
-async def build(manager: PluginManager, ground: Ground) -> None:
+async def build(manager: PluginManager, infrastructure: Infrastructure) -> None:
     """Build what the manager does not run yet; embeddings first, since others are built with one."""
-    context = ground.context
+    context = infrastructure.context
     for name in await manager.build("embedding"):
         context = replace(context, embedding=manager.get("embedding", name))
         break
@@ -221,14 +223,14 @@ async def build(manager: PluginManager, ground: Ground) -> None:
         await manager.build(kind, context=context)
 
 
-async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -> Services:
+async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: PluginManager) -> Services:
     """Put services together over plugins that run.
 
     Raises:
         ConfigurationError: A collection exists with another number of dimensions.
         ProviderUnavailableError: A plugin nothing works without does not run; says why.
     """
-    database = ground.database
+    database = infrastructure.database
     indexes = await open_indexes(settings, database, plugins)
     embedding, vectors = indexes.primary.embedding, indexes.primary.vectors
     if embedding is None or vectors is None:
@@ -236,7 +238,7 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
     retriever = HybridRetriever(
         database=database,
         indexes=indexes,
-        lexical=ground.lexical,
+        lexical=infrastructure.lexical,
         dense_weight=settings.retrieval.hybrid_search_weight if settings.feature_flags.hybrid_search else 1.0,
         fusion=settings.retrieval.fusion,
     )
@@ -244,20 +246,20 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
     rules = _password_rules(settings)
     sessions, logins = _auth(plugins)
     accounts = AccountService(database, sessions, password_rules=rules)
-    models, policies = open_models(settings, plugins, ground.redis), DataPolicyService(database)
-    reranking = open_reranking(settings, plugins, ground.context)
-    ingestion = IngestionService(database, ground.blobs, ground.queue, settings.ingestion)
-    stores = Stores(indexes, ground.blobs, ground.queue, ground.redis)
+    models, policies = open_models(settings, plugins, infrastructure.redis), DataPolicyService(database)
+    reranking = open_reranking(settings, plugins, infrastructure.context)
+    ingestion = IngestionService(database, infrastructure.blobs, infrastructure.queue, settings.ingestion)
+    stores = Stores(indexes, infrastructure.blobs, infrastructure.queue, infrastructure.redis)
     removal = RemovalService(database, stores, backup_days=settings.storage.backup_days)
     template = _graph_context(settings, models, reranking, retriever, embedding)
-    ground.answering.use(_snapshots(template, policies))
+    infrastructure.answering.use(_snapshots(template, policies))
     return Services(
         settings=settings,
         database=database,
         plugins=plugins,
-        queue=ground.queue,
-        blobs=ground.blobs,
-        lexical=ground.lexical,
+        queue=infrastructure.queue,
+        blobs=infrastructure.blobs,
+        lexical=infrastructure.lexical,
         embedding=embedding,
         vectors=vectors,
         indexes=indexes,
@@ -270,24 +272,28 @@ async def assemble(settings: Settings, ground: Ground, plugins: PluginManager) -
             FederatedAccounts(database),
             base_url=settings.chat.url,
         ),
-        documents=DocumentService(database, ground.blobs, removal, drawer=ground.drawer),
+        documents=DocumentService(database, infrastructure.blobs, removal, drawer=infrastructure.drawer),
         removal=removal,
-        operator=OperatorService(settings, database, stores),
+        tenants=TenantService(settings, database, stores),
         ingestion=ingestion,
-        uploads=ResumableUploads(ground.blobs, ingestion, max_file_bytes=settings.ingestion.max_file_bytes),
-        versions=VersionService(database, indexes, ground.lexical, ingestion),
-        chats=ground.chats,
+        uploads=ResumableUploads(infrastructure.blobs, ingestion, max_file_bytes=settings.ingestion.max_file_bytes),
+        versions=VersionService(database, indexes, infrastructure.lexical, ingestion),
+        chats=infrastructure.chats,
         starters=StarterService(database, sample_starters()),
-        answering=ground.answering,
+        answering=infrastructure.answering,
         search=SearchService(retriever, max_limit=settings.retrieval.max_k),
-        operations=OperationsService(database, ground.redis, plugins, models.router, lambda: ground.refusal.reason),
+        health=HealthService(
+            database, infrastructure.redis, plugins, models.router, lambda: infrastructure.refusal.reason
+        ),
         data_policy=policies,
         saved_settings=SettingsService(
-            database, ground.redis, chunk_window=embedding.max_tokens - CONTEXT_RESERVE_TOKENS
+            database, infrastructure.redis, chunk_window=embedding.max_tokens - CONTEXT_RESERVE_TOKENS
         ),
         index_progress=IndexService(database, indexes, str(rules_for(settings, embedding))),
         limits=LimitService(
-            limiter, settings.rate_limiting, stand_in=MemoryRateLimiter(MemoryRateLimiter.Options(), ground.context)
+            limiter,
+            settings.rate_limiting,
+            stand_in=MemoryRateLimiter(MemoryRateLimiter.Options(), infrastructure.context),
         ),
     )
 

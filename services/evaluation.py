@@ -19,11 +19,11 @@ import numpy as np
 from core.errors import ValidationError
 from core.events import CitationEvent, RefusalEvent
 from core.identity import Principal, Role
+from core.states import TaskStatus
 from services.audit import ClientInfo
 from services.bootstrap import Services
-from services.first_run import create_organization
-from services.retrieval import SearchMode
-from services.views import TaskStatus
+from services.search.retriever import SearchMode
+from services.setup import create_organization
 
 CLIENT = ClientInfo(user_agent="foundry eval")
 POLL_S = 0.2

@@ -6,8 +6,8 @@ import secrets
 
 from fastapi import Response
 
-from chat_app.gateway.dependencies import CSRF_COOKIE, REFRESH_COOKIE, SESSION_COOKIE
-from services.accounts import TokenPair
+from chat_app.gateway.authentication import CSRF_COOKIE, REFRESH_COOKIE, SESSION_COOKIE
+from services.accounts.accounts import TokenPair
 from services.gateway_settings import GatewaySettings
 
 REFRESH_PATH = "/api/v1/auth"

@@ -22,7 +22,7 @@ from chat_app.ui.history import History
 from chat_app.ui.uploads import Dropped, take_in, until_read
 from core.errors import KnowledgeFoundryError
 from core.events import CitationEvent, DoneEvent, RefusalEvent, ReplacedEvent, TokenEvent, UsageEvent
-from services.answering import AnswerRun, collect
+from services.answers.runs import AnswerRun, collect
 from services.bootstrap import Services
 
 log = structlog.get_logger(__name__)

@@ -9,8 +9,8 @@ from uuid import UUID
 from chainlit.element import CustomElement, ElementDict
 
 from core.events import Citation, SentenceEvent, Support
-from services.chats import StoredAnswer
-from services.views import MessageView
+from services.answers.conversations import StoredAnswer
+from services.views.chats import MessageView
 
 
 class Drawn(NamedTuple):

@@ -1,4 +1,4 @@
-"""How do stored conversations look to Chainlit? A projection; ``services.chats`` alone writes messages."""
+"""How do stored conversations look to Chainlit? A projection; ``services.answers.conversations`` alone writes messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chat_app.ui import elements, texts
 from chat_app.ui.caller import caller
 from core.errors import NotFoundError
 from services.bootstrap import Services
-from services.views import ChatView, MessageView
+from services.views.chats import ChatView, MessageView
 
 
 class History(BaseDataLayer):

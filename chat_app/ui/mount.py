@@ -34,7 +34,7 @@ def mount_chat(app: FastAPI, settings: GatewaySettings, services: Callable[[], S
     from chainlit.server import app as chainlit
 
     from chat_app.ui.conversation import Conversation
-    from chat_app.ui.door import ChatDoor
+    from chat_app.ui.gate import ChainlitGate
 
     config.ui.name = settings.name
     upload = config.features.spontaneous_file_upload
@@ -44,7 +44,7 @@ def mount_chat(app: FastAPI, settings: GatewaySettings, services: Callable[[], S
     # Chainlit keeps the first data layer for ever; this application's is the one that counts.
     data._data_layer, data._data_layer_initialized = None, False
     sockets = OpenSockets()
-    app.mount(PATH, ChatDoor(chainlit, services, sockets))
+    app.mount(PATH, ChainlitGate(chainlit, services, sockets))
     return sockets
 
 

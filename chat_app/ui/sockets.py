@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import KnowledgeFoundryError
 from core.identity import Principal
-from services.accounts import AccountService
+from services.accounts.accounts import AccountService
 
 log = structlog.get_logger(__name__)
 

@@ -12,8 +12,9 @@ from uuid import UUID
 from chat_app.ui.caller import ChatCaller
 from chat_app.ui.elements import Refused
 from core.errors import KnowledgeFoundryError
+from core.states import DocumentStatus, TaskStatus
 from services.bootstrap import Services
-from services.views import DocumentStatus, Receipt, TaskStatus
+from services.views.uploads import Receipt
 
 BLOCK = 1 << 18
 POLL_S = 0.3

@@ -78,7 +78,7 @@ class VersionRepository:
         statement = select(VersionPeriod).where(VersionPeriod.document_id == document_id)
         return (await self._session.scalars(statement.order_by(VersionPeriod.valid_from))).all()
 
-    async def hand_over(self, document: Document, version: DocumentVersion) -> datetime:
+    async def activate(self, document: Document, version: DocumentVersion) -> datetime:
         """Close the open period of the document and open one of the version; the caller holds the document's row.
 
         Returns the moment, by the clock of the database: those of several workers may differ. Where the version

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from core.errors import ProviderError
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 MAX_BYTES = 1_000_000
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderError, ProviderUnavailableError
 from core.types import EmbeddingKind, Health, PluginStatus, Vector
 from plugins.embedding.tokens import approximate_spans, encodable, read_tokenizer
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from core.errors import ProviderError, ProviderUnavailableError
 from core.types import CompletionRequest, CompletionResponse, Health, PluginStatus
 from plugins.interfaces import CompletionStream
-from plugins.streaming import Piece, Pricing, TextStream
-from plugins.upstream import translated
+from plugins.llm.routing.streaming import Pricing, StreamDelta, TextStream
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, AsyncStream
@@ -133,10 +133,10 @@ class ChatCompletionsProvider(ABC):
         )
 
 
-async def _pieces(upstream: AsyncStream[ChatCompletionChunk]) -> AsyncIterator[Piece]:
+async def _pieces(upstream: AsyncStream[ChatCompletionChunk]) -> AsyncIterator[StreamDelta]:
     async for chunk in upstream:
         choice = chunk.choices[0] if chunk.choices else None
-        yield Piece(
+        yield StreamDelta(
             text=((choice.delta.content or choice.delta.refusal or "") if choice and choice.delta else ""),
             model=chunk.model or None,
             input_tokens=chunk.usage.prompt_tokens if chunk.usage else None,

@@ -9,7 +9,7 @@ import httpx
 
 from core.errors import ProviderError
 from plugins.notifier.delivery import distrusted
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 MAX_ANSWER_BYTES = 4096
 """Nobody needs more of an answer than this; the rest is not read."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from core.errors import DocumentError
 from core.security import content_type
-from core.types import Part, PartKind
+from core.types import EmbeddedFile, EmbeddedFileKind
 
 FOLDER = "parts"
 BLOCK = 1 << 20
@@ -27,7 +27,7 @@ SIGN_BYTES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class PartLimits:
+class EmbeddedFileLimits:
     """Which parts are taken along, and how much of them.
 
     Attributes:
@@ -37,7 +37,7 @@ class PartLimits:
         types: Patterns of MIME types.
     """
 
-    kinds: frozenset[PartKind] = frozenset()
+    kinds: frozenset[EmbeddedFileKind] = frozenset()
     most: int = 200
     file_bytes: int = 50_000_000
     total_bytes: int = 500_000_000
@@ -48,17 +48,17 @@ class PartLimits:
         return {**asdict(self), "kinds": sorted(kind.value for kind in self.kinds)}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> PartLimits:
+    def from_json(cls, data: dict[str, Any]) -> EmbeddedFileLimits:
         """The limits again."""
-        kinds = frozenset(PartKind(kind) for kind in data["kinds"])
+        kinds = frozenset(EmbeddedFileKind(kind) for kind in data["kinds"])
         return cls(**{**data, "kinds": kinds, "types": tuple(data["types"])})
 
 
-NOTHING = PartLimits()
+NOTHING = EmbeddedFileLimits()
 """No kind of part is wanted."""
 
 
-def write_out(parts: Sequence[Part], beside: Path, limits: PartLimits) -> list[list[str]]:
+def write_out(parts: Sequence[EmbeddedFile], beside: Path, limits: EmbeddedFileLimits) -> list[list[str]]:
     """Write wanted parts into files named by their number. Returns (name, kind, file or "", problem) of every part."""
     folder = beside / FOLDER
     folder.mkdir()
@@ -77,14 +77,14 @@ def write_out(parts: Sequence[Part], beside: Path, limits: PartLimits) -> list[l
     return told
 
 
-def _is_sign(part: Part, path: Path) -> bool:
+def _is_sign(part: EmbeddedFile, path: Path) -> bool:
     """Small pictures in mails are signatures and signs, not pages of text."""
-    if part.kind is not PartKind.ATTACHED or path.stat().st_size >= SIGN_BYTES:
+    if part.kind is not EmbeddedFileKind.ATTACHED or path.stat().st_size >= SIGN_BYTES:
         return False
     return content_type.detect(path, part.name).startswith("image/")
 
 
-def _written(part: Part, path: Path, left_bytes: int, limits: PartLimits) -> str:
+def _written(part: EmbeddedFile, path: Path, left_bytes: int, limits: EmbeddedFileLimits) -> str:
     """Why not; nothing stays of a part that was not."""
     try:
         _write(part, path, min(left_bytes, limits.file_bytes))
@@ -103,7 +103,7 @@ def _written(part: Part, path: Path, left_bytes: int, limits: PartLimits) -> str
     return problem
 
 
-def _write(part: Part, path: Path, limit_bytes: int) -> None:
+def _write(part: EmbeddedFile, path: Path, limit_bytes: int) -> None:
     size = 0
     with path.open("wb") as file:
         for block in part.content() if part.content else ():
@@ -113,11 +113,11 @@ def _write(part: Part, path: Path, limit_bytes: int) -> None:
             file.write(block)
 
 
-def read_back(told: Sequence[Sequence[str]], beside: Path, limits: PartLimits) -> tuple[Part, ...]:
+def read_back(told: Sequence[Sequence[str]], beside: Path, limits: EmbeddedFileLimits) -> tuple[EmbeddedFile, ...]:
     """The parts again; their content is there as long as the folder is."""
     parts = []
     for name, kind, file, problem in told:
-        part = Part(name, PartKind(kind), problem=problem)
+        part = EmbeddedFile(name, EmbeddedFileKind(kind), problem=problem)
         if file.isascii() and file.isdigit():
             part = replace(part, content=partial(_blocks, beside / FOLDER, file, limits.file_bytes))
         parts.append(part)

@@ -12,7 +12,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from core.errors import ProviderError
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _Model = TypeVar("_Model", bound=BaseModel)

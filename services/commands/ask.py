@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from core.errors import ValidationError
-from services import first_run
+from services import setup
 from services.bootstrap import open_services
 from services.commands import answers, first_account
 from services.commands.stack import any_stack
@@ -70,7 +70,7 @@ async def _ask(
         if not stack.running:
             await first_account.ensure(stack)
         services = await exits.enter_async_context(open_services())
-        principal = await first_run.local_principal(services, email)
+        principal = await setup.local_principal(services, email)
         run_ = await services.answering.ask(principal, question, as_of=as_of)
         answer = await answers.read(run_.events(), None if quiet else _write)
         answer.as_of = run_.as_of

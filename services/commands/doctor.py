@@ -105,7 +105,7 @@ async def _parts(data_dir: Path | None) -> list[Finding]:
     """How everything that runs is."""
     try:
         async with any_stack(data_dir, say=say), open_services() as services:
-            report = await services.operations.ready()
+            report = await services.health.ready()
     except KnowledgeFoundryError as error:
         return [Finding("services", False, str(error))]
     return [Finding(item.name, item.status != "broken", item.detail or item.status) for item in report.items]

@@ -18,7 +18,7 @@ from services.commands import processes
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
 from services.embedded.supervisor import Supervisor
-from services.retrieval import SearchMode
+from services.search.retriever import SearchMode
 
 app = typer.Typer(no_args_is_help=True, help="Measure search and answers through the real path.")
 

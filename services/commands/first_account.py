@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from core.security.secrets import write_secret_file
-from services import first_run
+from services import setup
 from services.commands.stack import Stack
 
 SIGN_IN_FILE = "first-sign-in.txt"
@@ -13,12 +13,12 @@ SIGN_IN_FILE = "first-sign-in.txt"
 
 async def ensure(stack: Stack) -> None:
     """Make the first administrator where nobody is yet, and keep the password in a file only the owner can read."""
-    account = await first_run.ensure_first_account(stack.settings)
+    account = await setup.ensure_first_account(stack.settings)
     if account is not None:
         show(account, stack)
 
 
-def show(account: first_run.FirstAccount, stack: Stack) -> None:
+def show(account: setup.FirstAccount, stack: Stack) -> None:
     """Print the password, this once, and keep it."""
     link = f"{stack.settings.chat.url}/login/link/{account.link_token}"
     text = f"Administrator: {account.email}\nPassword:      {account.password}\nSign in once:  {link}\n"

@@ -13,7 +13,8 @@ import httpx
 
 from core.errors import AuthenticationError, DocumentError, KnowledgeFoundryError, ProviderUnavailableError
 from core.events import ANSWER_EVENT, AnswerEvent
-from services.views import DocumentPage, Receipt
+from services.views.documents import DocumentPage
+from services.views.uploads import Receipt
 
 SESSION_COOKIE = "kf_session"
 FORM_COOKIE = "kf_form"

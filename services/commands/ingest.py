@@ -12,7 +12,7 @@ import typer
 
 from core.errors import KnowledgeFoundryError, ValidationError
 from core.identity import Principal
-from services import first_run
+from services import setup
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
 from services.commands import first_account, processes
@@ -20,7 +20,7 @@ from services.commands.ask import AsUser
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
 from services.embedded.supervisor import Supervisor
-from services.views import Receipt
+from services.views.uploads import Receipt
 
 _BLOCK_BYTES = 1024 * 1024
 _POLL_S = 0.3
@@ -60,7 +60,7 @@ async def _ingest(files: list[Path], email: str | None, data_dir: Path | None) -
             supervisor = await exits.enter_async_context(Supervisor(say))
             await supervisor.start(processes.worker(stack.data_dir))
         services = await exits.enter_async_context(open_services())
-        principal = await first_run.local_principal(services, email)
+        principal = await setup.local_principal(services, email)
         receipts, failed = [], 0
         for path in files:
             try:

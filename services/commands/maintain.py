@@ -12,13 +12,13 @@ from redis.asyncio import Redis
 from core.errors import ConflictError
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
-from services.addresses import maintenance_address, redis_url
 from services.bootstrap import open_services
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
+from services.connections import maintenance_address, redis_url
 from services.maintenance.findings import MaintenanceKind
 from services.maintenance.jobs import rounds_of
-from services.views import MaintenanceView
+from services.views.operations import MaintenanceView
 
 
 def maintain(

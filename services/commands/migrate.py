@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from config.loader import load_settings
-from services import first_run
+from services import setup
 from services.bootstrap import open_services
 from services.commands.schema import bring_up_to_date
 from services.commands.stack import any_stack, outside_superuser
@@ -35,6 +35,6 @@ async def _migrate(data_dir: DataDir, *, with_account: bool) -> None:
     async with open_services():
         pass  # Opening makes the tables of plugins, as the owner; other processes do not have its password.
     say(f"The database {settings.database.name} on {settings.database.host} is up to date.")
-    if with_account and (account := await first_run.ensure_first_account(settings)) is not None:
+    if with_account and (account := await setup.ensure_first_account(settings)) is not None:
         link = f"{settings.chat.url}/login/link/{account.link_token}"
         typer.echo(f"Administrator: {account.email}\nPassword:      {account.password}\nSign in once:  {link}")

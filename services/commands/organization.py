@@ -14,13 +14,13 @@ from redis.asyncio import Redis
 from core.errors import NotFoundError
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
-from services.addresses import maintenance_address, redis_url
 from services.bootstrap import open_services
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
-from services.deletion import OrganizationDeletion
-from services.traces import Stores
-from services.views import DeletionView
+from services.connections import maintenance_address, redis_url
+from services.deletion.inventory import Stores
+from services.deletion.organizations import OrganizationDeletion
+from services.views.deletion import DeletionView
 
 app = typer.Typer(no_args_is_help=True, help="List organisations; delete one with everything it has.")
 

@@ -12,13 +12,13 @@ import typer
 
 from config.loader import load_settings
 from core.errors import NotFoundError, ValidationError
-from plugins import skeletons
-from plugins.installed import offered
-from plugins.manager import schema_of
-from plugins.set_aside import SetAside
+from plugins.framework import skeletons
+from plugins.framework.installed import offered
+from plugins.framework.manager import schema_of
+from plugins.framework.quarantine import Quarantine
 from services.commands.stack import any_stack, data_folder
 from services.commands.terminal import DataDir, run, say
-from services.plugin_report import Line, Report, listed, report
+from services.models.plugin_report import Line, Report, listed, report
 
 app = typer.Typer(no_args_is_help=True, help="List and check what is plugged in; begin a new plugin.")
 
@@ -74,7 +74,7 @@ def restore(
     data_dir: DataDir = None,
 ) -> None:
     """Let a plugin in again that was set aside because it blocked the application; counts from the next start."""
-    if not SetAside(data_folder(data_dir)).restore(name):
+    if not Quarantine(data_folder(data_dir)).restore(name):
         raise NotFoundError(f"{name} was not set aside.", next_step="See foundry plugins check.")
     say(f"{name} is let in again at the next start.")
 

@@ -10,7 +10,7 @@ from core.errors import ConfigurationError, DatabaseError
 from db.migrations import upgrade
 from db.roles import APP_ROLE, MAINTENANCE_ROLE, OWNER_ROLE, prepare_database
 from db.urls import DatabaseAddress
-from services.addresses import owner_address
+from services.connections import owner_address
 
 
 async def bring_up_to_date(settings: Settings, superuser: DatabaseAddress | None = None) -> None:

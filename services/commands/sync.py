@@ -10,15 +10,15 @@ from typing import Annotated
 import typer
 
 from core.errors import ConflictError, ValidationError
-from services import first_run
+from services import setup
 from services.bootstrap import open_services
 from services.commands import first_account, processes
 from services.commands.ask import AsUser
 from services.commands.ingest import ended_well
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
+from services.documents.folder_sync import FolderSync, SyncReport
 from services.embedded.supervisor import Supervisor
-from services.folder_sync import FolderSync, SyncReport
 
 LOOK_S = 5.0
 
@@ -49,7 +49,7 @@ async def _sync(
             supervisor = await exits.enter_async_context(Supervisor(say))
             await supervisor.start(processes.worker(stack.data_dir))
         services = await exits.enter_async_context(open_services())
-        principal = await first_run.local_principal(services, email)
+        principal = await setup.local_principal(services, email)
         collection_id = None
         if collection is not None:
             known = {one.name: one.id for one in await services.documents.list_collections(principal)}

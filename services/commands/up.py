@@ -21,9 +21,9 @@ import typer
 from config.loader import IGNORE_MODEL_KEYS
 from config.models import Settings
 from core.errors import KnowledgeFoundryError
-from plugins.leaving import models_leaving
-from plugins.manifest import KINDS
-from services import first_run
+from plugins.framework.egress import models_leaving
+from plugins.framework.manifest import KINDS
+from services import setup
 from services.commands import answers, first_account, processes
 from services.commands.gateway import Gateway
 from services.commands.stack import Stack, data_folder, own_stack
@@ -36,7 +36,7 @@ _INDEX_WITHIN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class UpOptions:
     """What the command line asks for.
 
     Attributes:
@@ -64,9 +64,9 @@ def up(
         return
     folder = data_folder(data_dir)
     browser = not no_browser and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    wishes = Wishes(folder, _ports(chat_port, admin_port), question=not no_question, browser=browser)
+    options = UpOptions(folder, _ports(chat_port, admin_port), question=not no_question, browser=browser)
     try:
-        run(_bring_up(wishes))
+        run(_bring_up(options))
     except Interrupted:
         say("Everything is stopped; the data stays in place.")
 
@@ -77,7 +77,7 @@ def _demo(chat_port: int | None, admin_port: int | None) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="foundry-demo-"))
     ports = _ports(chat_port or free_port(), admin_port or free_port())
     try:
-        run(_bring_up(Wishes(scratch, ports, demo=True)))
+        run(_bring_up(UpOptions(scratch, ports, demo=True)))
     except KnowledgeFoundryError:
         say(f"The demo failed; its logs stay in {scratch / 'logs'}.")
         raise
@@ -92,25 +92,25 @@ def _ports(chat_port: int | None, admin_port: int | None) -> dict[str, str]:
     return {key: str(port) for key, port in given.items() if port is not None}
 
 
-async def _bring_up(wishes: Wishes) -> None:
+async def _bring_up(options: UpOptions) -> None:
     """All steps; returns after the answer in a demo, else only by cancellation."""
     started = time.monotonic()
-    async with own_stack(wishes.data_dir, say=say, overrides=wishes.overrides, check=_check_ports) as stack:
-        account = await first_run.ensure_first_account(stack.settings)
+    async with own_stack(options.data_dir, say=say, overrides=options.overrides, check=_check_ports) as stack:
+        account = await setup.ensure_first_account(stack.settings)
         _say_where_passages_go(stack.settings)
         async with Supervisor(say) as supervisor:
             await _start_processes(supervisor, stack)
-            link = await first_run.create_link(stack.settings)
+            link = await setup.create_link(stack.settings)
             async with Gateway.sign_in(stack.settings.chat.url, link) as gateway:
                 await _index_samples(gateway)
-                if wishes.question:
+                if options.question:
                     await _answer_one_question(gateway)
             if account is not None:
                 first_account.show(account, stack)
             _show_addresses(stack.settings, time.monotonic() - started)
-            if wishes.demo:
+            if options.demo:
                 return
-            if wishes.browser:
+            if options.browser:
                 webbrowser.open(stack.settings.chat.url)
             await asyncio.Event().wait()
 

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from core.identity import Role
-from services import first_run
+from services import setup
 from services.audit import ClientInfo
 from services.bootstrap import open_services
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
-from services.views import AccountView
+from services.views.accounts import AccountView
 
 app = typer.Typer(no_args_is_help=True, help="Add people, send them a sign-in link, list them.")
 
@@ -51,20 +51,20 @@ def list_people(data_dir: DataDir = None) -> None:
 
 async def _create(email: str, password: str, role: Role, data_dir: Path | None) -> str:
     async with any_stack(data_dir, say=say) as stack, open_services() as services:
-        principal = await first_run.local_principal(services)
+        principal = await setup.local_principal(services)
         await services.accounts.create_user(principal, email=email, password=password, role=role, client=_CLIENT)
-        token = await first_run.create_link(stack.settings, email)
+        token = await setup.create_link(stack.settings, email)
         return f"{stack.settings.chat.url}/login/link/{token}"
 
 
 async def _link(email: str, data_dir: Path | None) -> str:
     async with any_stack(data_dir, say=say) as stack:
-        return f"{stack.settings.chat.url}/login/link/{await first_run.create_link(stack.settings, email)}"
+        return f"{stack.settings.chat.url}/login/link/{await setup.create_link(stack.settings, email)}"
 
 
 async def _list(data_dir: Path | None) -> tuple[AccountView, ...]:
     async with any_stack(data_dir, say=say), open_services() as services:
-        return await services.accounts.list_users(await first_run.local_principal(services))
+        return await services.accounts.list_users(await setup.local_principal(services))
 
 
 def random_password() -> str:

@@ -14,9 +14,9 @@ from sqlalchemy import select, update
 from db.maintenance import MaintenanceDatabase
 from db.models import DocumentVersion, Organization
 from services.blobs import BlobStore
+from services.deletion.inventory import batches
 from services.maintenance.findings import Findings
-from services.receipts import FILE_DAMAGED, FILE_MISSING, FILE_STATE
-from services.traces import batches
+from services.uploads.receipts import FILE_DAMAGED, FILE_MISSING, FILE_STATE
 
 log = structlog.get_logger(__name__)
 

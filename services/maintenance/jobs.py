@@ -11,6 +11,8 @@ from redis.asyncio import Redis
 
 from db.maintenance import MaintenanceDatabase
 from services.bootstrap import Services
+from services.deletion.inventory import Stores
+from services.deletion.resume import Unfinished
 from services.maintenance.expired import remove_expired
 from services.maintenance.files import FileUpkeep
 from services.maintenance.findings import MaintenanceKind
@@ -18,8 +20,6 @@ from services.maintenance.retention import Retention, VersionRule
 from services.maintenance.rounds import Rounds
 from services.maintenance.statistics import recount
 from services.maintenance.vectors import VectorUpkeep
-from services.traces import Stores
-from services.unfinished import Unfinished
 
 HOUR_S = 3600.0
 

@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.maintenance import MaintenanceDatabase
 from db.models import Collection, Document, DocumentVersion, Organization, Task
 from services.audit import ClientInfo, record
-from services.closing import Order, close_document, close_version
+from services.deletion.purge import Purge
+from services.deletion.tombstones import Order, soft_delete_document, soft_delete_version
 from services.maintenance.findings import Findings
-from services.purging import Purge
 
 REQUESTED_BY = "retention"
 _NO_CLIENT = ClientInfo()
@@ -57,14 +57,14 @@ class Retention:
                 await session.get(Organization, organization_id, with_for_update=True)
                 if (await session.execute(_documents_over_time().where(Document.id == document_id))).first() is None:
                     continue
-                receipt_id = await close_document(session, Order(organization_id, REQUESTED_BY), document_id)
+                receipt_id = await soft_delete_document(session, Order(organization_id, REQUESTED_BY), document_id)
                 _note(session, organization_id, "document", document_id)
             await self._purge.carry_out(organization_id, receipt_id)
             findings.add("documents", 1)
         for organization_id, version_id in await self._versions():
             async with self._database.transaction() as session:
                 version = await session.get(DocumentVersion, version_id)
-                closed = version and await close_version(session, Order(organization_id, REQUESTED_BY), version)
+                closed = version and await soft_delete_version(session, Order(organization_id, REQUESTED_BY), version)
                 if not closed:
                     continue
                 _note(session, organization_id, "version", version_id)

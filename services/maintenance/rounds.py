@@ -22,7 +22,7 @@ from core.errors import KnowledgeFoundryError
 from db.maintenance import MaintenanceDatabase
 from db.models import MaintenanceReport, Organization
 from services.maintenance.findings import Findings, MaintenanceKind
-from services.views import MaintenanceView
+from services.views.operations import MaintenanceView
 
 log = structlog.get_logger(__name__)
 

@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.maintenance import MaintenanceDatabase
 from db.models import Document, Organization, TermStatistic
 from db.repositories.lexical import CHUNKS, TERMS, LexicalRepository
-from services.chunk_rows import statistics_of
-from services.lexical import NOTHING
 from services.maintenance.findings import Findings
+from services.search_index.chunks import statistics_of
+from services.search_index.term_statistics import NOTHING
 
 log = structlog.get_logger(__name__)
 

@@ -17,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.types import VectorFilter, VectorHit
 from db.maintenance import MaintenanceDatabase
 from db.models import DeletionReceipt, Document, DocumentChunk, IndexedVersion, Organization, Task
-from services.indexes import Index, Indexes
+from services.deletion.inventory import DataInventory, batches, id_array
+from services.deletion.purge import remove_strays
 from services.maintenance.findings import Findings
-from services.purging import remove_strays
-from services.traces import Traces, batches, id_array
+from services.search_index.indexes import Index, Indexes
 
 MOST_HITS = 10_000
 """So many vectors of an organisation are looked through for strays that no receipt names."""
@@ -135,7 +135,7 @@ class VectorUpkeep:
             receipts = await session.scalars(
                 select(DeletionReceipt.traces).where(DeletionReceipt.organization_id == scope.organization_id)
             )
-            suspects = {document for traces in receipts for document in Traces.unpacked(traces).documents}
+            suspects = {document for traces in receipts for document in DataInventory.unpacked(traces).documents}
         hits = await scope.hits(scope.everything, min(before, MOST_HITS))
         suspects |= {hit.payload.document_id for hit in hits}
         for some in batches(list(suspects)):

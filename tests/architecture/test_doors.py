@@ -6,14 +6,14 @@ import ast
 import importlib
 from pathlib import Path
 
-from services.job_queue import JOBS
+from services.tasks.queue import JOBS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "config", "db", "plugins", "graph", "services", "jobs", "chat_app", "admin_app")
 MAINTENANCE = "db.maintenance"
 MAY_MAINTAIN = {
     "services/commands/organization.py",
-    "services/deletion.py",
+    "services/deletion/organizations.py",
     "services/commands/maintain.py",
     "services/maintenance/expired.py",
     "services/maintenance/files.py",
@@ -22,13 +22,13 @@ MAY_MAINTAIN = {
     "services/maintenance/rounds.py",
     "services/maintenance/statistics.py",
     "services/maintenance/vectors.py",
-    "services/moving.py",
-    "services/next_task.py",
-    "services/operator.py",
-    "services/superseded.py",
-    "services/sweep.py",
-    "services/unfinished.py",
-    "services/worker.py",
+    "services/worker/index_migration.py",
+    "services/worker/dispatcher.py",
+    "services/operations/tenants.py",
+    "services/worker/superseded.py",
+    "services/worker/sweep.py",
+    "services/deletion/resume.py",
+    "services/worker/container.py",
 }
 """The rooms that look across organisations, and the worker, which opens the role for the sweep and moves it carries."""
 

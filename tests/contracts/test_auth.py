@@ -30,8 +30,8 @@ from plugins.auth.jwt import JwtAuth
 from plugins.auth.oauth2 import OAuth2Login
 from plugins.auth.saml import SamlLogin
 from plugins.interfaces import FederatedLogin, LoginStart, Plugin, PluginContext
-from services.credentials import DatabaseCredentialStore
-from services.first_run import create_organization
+from services.accounts.credentials import DatabaseCredentialStore
+from services.setup import create_organization
 from tests.fixtures.application import PASSWORD
 from tests.fixtures.postgres import PostgresServer
 from tests.servers.oidc_issuer import CLIENT_ID, CLIENT_SECRET, IssuerFault, OidcIssuer

@@ -24,8 +24,8 @@ from plugins.embedding.onnx import OnnxEmbedding
 from plugins.embedding.onnx.tests.tiny_e5 import install, weights_file
 from plugins.embedding.openai import OpenAIEmbedding
 from plugins.embedding.sentence_transformers import SentenceTransformersEmbedding
+from plugins.framework.signatures import problems
 from plugins.interfaces import EmbeddingProvider, Plugin, PluginContext
-from plugins.signatures import problems
 from tests.fixtures.sentence_transformer import make_sentence_transformer
 from tests.servers.embeddings import DIMENSION, Embeddings
 from tests.servers.model_server import Fault

@@ -14,14 +14,14 @@ import pytest
 
 from core.errors import ProviderError, ProviderRateLimitError, ProviderUnavailableError
 from core.types import CompletionRequest, CompletionResponse, Health, Message, PluginStatus
-from plugins.breaker import BreakerPolicy, Breakers
 from plugins.interfaces import CompletionStream, LLMProvider, Plugin, PluginContext
 from plugins.llm.anthropic import AnthropicProvider
 from plugins.llm.azure import AzureProvider
 from plugins.llm.langchain import LangChainProvider
 from plugins.llm.ollama import OllamaProvider
 from plugins.llm.openai import OpenAIProvider
-from plugins.router import Route, Router, RoutingPolicy
+from plugins.llm.routing.breaker import BreakerPolicy, Breakers
+from plugins.llm.routing.router import Route, Router, RoutingPolicy
 from tests.servers.anthropic_server import AnthropicServer
 from tests.servers.azure_server import DEPLOYMENT, AzureServer
 from tests.servers.model_server import WORDS, Fault, ModelServer

@@ -15,11 +15,11 @@ import trustme
 
 from core.errors import ProviderError, ProviderUnavailableError, ValidationError
 from core.types import PluginStatus
+from plugins.framework.signatures import problems
 from plugins.interfaces import NotificationProvider, Plugin, PluginContext
 from plugins.notifier.email import EmailNotifier
 from plugins.notifier.slack import SlackNotifier
 from plugins.notifier.webhook import WebhookNotifier
-from plugins.signatures import problems
 from tests.servers.hook_server import Fault, HookServer, SlackServer
 from tests.servers.smtp_server import LOGIN, PASSWORD, SmtpServer
 

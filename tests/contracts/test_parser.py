@@ -19,7 +19,7 @@ from plugins.parser.langchain import LangChainParser
 from plugins.parser.ocr import OcrParser
 from plugins.parser.ocr.tesseract import INSTALL as GET_TESSERACT
 from plugins.parser.pdf import PdfParser
-from plugins.parser.sandbox import ParseLimits, ParserPool
+from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from plugins.parser.text import TextParser
 from plugins.parser.unstructured import UnstructuredParser
 from plugins.parser.unstructured.legacy import INSTALL as GET_LIBREOFFICE

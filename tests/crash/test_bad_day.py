@@ -27,12 +27,13 @@ from sqlalchemy import func, select, text
 
 from config.loader import LoadedSettings, load_settings
 from core.errors import KnowledgeFoundryError
+from core.states import TaskStatus
 from core.types import VectorFilter
 from db.models import DocumentChunk, DocumentVersion
 from db.repositories.lexical import CHUNKS
 from services.bootstrap import Services, open_services
 from services.embedded.postgres import find_binaries
-from services.views import Receipt, TaskStatus
+from services.views.uploads import Receipt
 from tests.crash.generated import GeneratedFile, generated
 from tests.fixtures.application import CLIENT, Department, make_department
 from tests.fixtures.postgres import PostgresServer

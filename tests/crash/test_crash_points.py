@@ -23,13 +23,13 @@ from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from db.models import DocumentChunk, DocumentVersion, IndexedVersion, Task
 from db.repositories.lexical import CHUNKS
-from services.addresses import maintenance_address, redis_url
 from services.bootstrap import Services
-from services.job_queue import connect
-from services.leases import LEASE
-from services.parts import full_name
-from services.sweep import FORGOTTEN, Sweep
-from services.version_vectors import BATCH
+from services.connections import maintenance_address, redis_url
+from services.indexing.embedding import BATCH
+from services.tasks.leases import LEASE
+from services.tasks.queue import connect
+from services.uploads.attachments import full_name
+from services.worker.sweep import FORGOTTEN, Sweep
 from tests.crash.points import points_in_code
 from tests.crash.victim import NOTE, PART, pipeline, upload
 from tests.fixtures.application import Department

@@ -21,11 +21,11 @@ from config.product import IngestionSettings
 from core import crash_points
 from core.identity import Principal, Role
 from core.telemetry import configure_logging
-from core.types import ParsedDocument, ParsedPage, Part, PartKind
+from core.types import EmbeddedFile, EmbeddedFileKind, ParsedDocument, ParsedPage
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
-from services.leases import LeaseKeeper
-from services.pipeline import ChunkingRules, IngestionPipeline, Take
+from services.indexing.pipeline import ChunkingRules, IngestionPipeline, Take
+from services.tasks.leases import LeaseKeeper
 
 RULES = ChunkingRules(200, 20, 10)
 ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -40,7 +40,7 @@ async def one_page_per_line(path: Path, mime_type: str, take: Take) -> ParsedDoc
     text = await asyncio.to_thread(path.read_text, "utf-8")
     if text.startswith("Valve "):
         note = NOTE.format(trial=text.split()[1].partition("-")[0]).encode()
-        await take([Part(PART, PartKind.ATTACHED, lambda: iter((note,)))])
+        await take([EmbeddedFile(PART, EmbeddedFileKind.ATTACHED, lambda: iter((note,)))])
     return ParsedDocument(tuple(ParsedPage(number, line) for number, line in enumerate(text.splitlines(), start=1)))
 
 

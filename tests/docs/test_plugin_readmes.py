@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from config.loader import load_settings
-from plugins.manifest import Manifest, discover
-from plugins.references import resolve, validate_options
+from plugins.framework.manifest import Manifest, discover
+from plugins.framework.references import resolve, validate_options
 
 BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -19,7 +19,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from config.loader import load_settings
 from core.identity import Role
 from services.bootstrap import open_services
-from services.first_run import create_organization
+from services.setup import create_organization
 from tests.fixtures.application import PASSWORD
 
 EMAIL = "ada@alpha.example"

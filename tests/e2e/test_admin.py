@@ -14,7 +14,7 @@ from playwright.async_api import FilePayload, Locator, Page, TimeoutError, expec
 from config.loader import load_settings
 from core.identity import Role
 from services.bootstrap import Services, open_services
-from services.first_run import create_organization, local_principal
+from services.setup import create_organization, local_principal
 from tests.e2e.conftest import EMAIL, Site, StartSite
 from tests.fixtures.application import PASSWORD
 

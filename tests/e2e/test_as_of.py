@@ -9,7 +9,7 @@ from sqlalchemy import text
 from config.loader import load_settings
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
-from services.addresses import maintenance_address
+from services.connections import maintenance_address
 from tests.e2e.conftest import Site, StartSite
 from tests.e2e.test_chat import ask, drop
 

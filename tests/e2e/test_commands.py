@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from plugins.manifest import discover
+from plugins.framework.manifest import discover
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 240
@@ -51,7 +51,7 @@ class Foundry:
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run to the end."""
         return subprocess.run(
-            [sys.executable, "-m", "services.cli", *arguments],
+            [sys.executable, "-m", "services.commands.cli", *arguments],
             cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
 
@@ -75,7 +75,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[
     folder = make_folder(tmp_path_factory.mktemp("up") / "data", models)
     foundry = Foundry(folder, {"FOUNDRY__chat__port": free_port(), "FOUNDRY__admin__port": free_port()})
     with subprocess.Popen(
-        [sys.executable, "-m", "services.cli", "up", "--no-browser"],
+        [sys.executable, "-m", "services.commands.cli", "up", "--no-browser"],
         cwd=ROOT, env=foundry.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         printed = ""

@@ -20,8 +20,8 @@ from core.errors import (
 from core.identity import EntryPoint, Principal, Role, Scope
 from core.security.tokens import TokenPurpose, digest, new_token
 from db.models import ApiKey, AuditLog, Group, GroupMember, SignInLink, User
-from services import first_run
-from services.accounts import create_sign_in_link, valid_email
+from services import setup
+from services.accounts.accounts import create_sign_in_link, valid_email
 from services.bootstrap import Services, open_services
 from tests.fixtures.application import CLIENT, PASSWORD, Department, make_department
 
@@ -249,7 +249,7 @@ async def test_groups_come_with_the_principal(department: Department) -> None:
         session.add(GroupMember(organization_id=organization_id, group_id=group_id, user_id=department.user.id))
     tokens = await services.accounts.sign_in(department.user.email, PASSWORD, client=CLIENT)
     assert (await services.accounts.principal_from_token(tokens.access_token)).group_ids == {group_id}
-    local = await first_run.local_principal(services, department.user.email)
+    local = await setup.local_principal(services, department.user.email)
     assert (local.group_ids, local.entry_point) == (frozenset({group_id}), EntryPoint.CLI)
 
 
@@ -282,20 +282,20 @@ async def test_rules_that_were_switched_off_are_not_asked_for(environment: dict[
 async def test_the_first_account_is_made_once_and_its_password_and_link_work(loaded: LoadedSettings) -> None:
     async with open_services(loaded) as services:
         with pytest.raises(NotFoundError, match="There is no account yet"):
-            await first_run.local_principal(services)
-        account = await first_run.ensure_first_account(loaded.settings)
+            await setup.local_principal(services)
+        account = await setup.ensure_first_account(loaded.settings)
         assert account is not None
-        assert await first_run.ensure_first_account(loaded.settings) is None
+        assert await setup.ensure_first_account(loaded.settings) is None
         tokens = await services.accounts.sign_in(account.email, account.password, client=CLIENT)
         principal = await services.accounts.principal_from_token(tokens.access_token)
         assert principal.role is Role.OPERATOR
         assert await services.accounts.redeem_link(account.link_token, client=CLIENT)
-        again = await first_run.create_link(loaded.settings)
+        again = await setup.create_link(loaded.settings)
         assert await services.accounts.redeem_link(again, client=CLIENT)
-        assert (await first_run.local_principal(services)).user_id == principal.user_id
+        assert (await setup.local_principal(services)).user_id == principal.user_id
         with pytest.raises(NotFoundError, match=r"no account nobody@alpha\.example"):
-            await first_run.create_link(loaded.settings, "nobody@alpha.example")
+            await setup.create_link(loaded.settings, "nobody@alpha.example")
         async with services.database.transaction(principal.organization_id) as session:
             await session.execute(update(User).values(is_active=False))
         with pytest.raises(NotFoundError, match="no active administrator"):
-            await first_run.local_principal(services)
+            await setup.local_principal(services)

@@ -7,10 +7,10 @@ from sqlalchemy import func, select, text
 
 from core.errors import DocumentError, NotFoundError, QuotaError, ValidationError
 from core.events import CitationEvent, DoneEvent, NoticeKind, Outcome, RefusalEvent, RefusalReason
+from core.states import DocumentStatus, IngestionStage, TaskStatus
 from db.models import Document, DocumentChunk, Task
 from services.bootstrap import Services
-from services.views import DocumentStatus, IngestionStage, TaskStatus
-from services.worker import Worker
+from services.worker.container import Worker
 from tests.fixtures.application import CLIENT, Department, make_department
 
 HANDBOOK = b"""# Handbook

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 
 from core.errors import DocumentError, ValidationError
 from core.events import DoneEvent, Outcome
+from core.states import DocumentStatus, TaskStatus
 from db.models import DocumentChunk
-from services.views import DocumentStatus, TaskStatus
-from services.worker import Worker
+from services.worker.container import Worker
 from tests.fixtures.application import Department
 from tests.fixtures.documents import pdf_pages, with_damaged_pages
 

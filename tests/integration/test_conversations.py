@@ -16,8 +16,8 @@ from core.errors import NotFoundError, ValidationError
 from core.events import AnswerEvent, DoneEvent, Outcome, TokenEvent
 from core.identity import Principal, Role
 from services.bootstrap import Services, open_services
-from services.views import MessageView
-from services.worker import Worker
+from services.views.chats import MessageView
+from services.worker.container import Worker
 from tests.fixtures.application import Department, make_department
 from tests.servers.model_server import Fault
 from tests.servers.openai_server import MODEL, OpenAIServer

@@ -14,16 +14,16 @@ from sqlalchemy import func, select
 
 from config.loader import LoadedSettings
 from core.errors import KnowledgeFoundryError, NotFoundError
+from core.states import TaskStatus
 from core.types import SparseVector, VectorPayload
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from db.models import AuditLog, DeletionReceipt, Organization
-from services.addresses import maintenance_address
 from services.bootstrap import Services, open_services
-from services.deletion import OrganizationDeletion
-from services.traces import Stores
-from services.views import TaskStatus
-from services.worker import Worker, open_worker
+from services.connections import maintenance_address
+from services.deletion.inventory import Stores
+from services.deletion.organizations import OrganizationDeletion
+from services.worker.container import Worker, open_worker
 from tests.fixtures.application import Department, make_department
 from tests.fixtures.outages import impatient, silent_vector_store
 from tests.fixtures.postgres import PostgresServer
@@ -107,7 +107,7 @@ async def test_the_scan_finds_every_kind_of_trace(
     receipt = await department.read(worker, "valves.txt", b"The valve opens at 6 bar.")
     assert receipt.status is TaskStatus.COMPLETED
     mine = department.principal.organization_id
-    await services.queue.ring(mine, uuid4())
+    await services.queue.enqueue(mine, uuid4())
     await house.redis.set(f"limit:{mine}", "1")
     found = await house.deletion.scan(mine)
     for store in ("documents", "document_chunks", "kept_vectors", "term_statistics", "users", "organizations", "tasks"):

@@ -13,13 +13,14 @@ from sqlalchemy import update
 
 from core.errors import AuthorizationError, NotFoundError, ValidationError
 from core.identity import Principal, Role
+from core.states import DocumentStatus, TaskStatus
 from db.models import Collection
-from services.admission import clean_filename
+from services.answers.starters import Starter, StarterService, sample_starters
 from services.evaluation import load_texts, read_questions, read_retrieval_set, scratch_organization
-from services.ingestion import DEFAULT_COLLECTION
-from services.starters import Starter, StarterService, sample_starters
-from services.views import DocumentStatus, SearchHit, TaskStatus
-from services.worker import Worker
+from services.uploads.admission import clean_filename
+from services.uploads.uploads import DEFAULT_COLLECTION
+from services.views.search import SearchHit
+from services.worker.container import Worker
 from tests.fixtures.application import CLIENT, Department
 from tests.fixtures.documents import HEIGHT, WIDTH, pdf_pages
 from tests.fixtures.pictures import drawn, needs_tesseract, picture, scanned_pdf

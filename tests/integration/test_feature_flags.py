@@ -14,7 +14,7 @@ import pytest
 from config.loader import load_settings
 from config.models import FeatureFlags
 from services.bootstrap import Services, open_services
-from services.worker import Worker
+from services.worker.container import Worker
 from tests.fixtures.application import Department
 from tests.servers.openai_server import MODEL, OpenAIServer
 

@@ -10,8 +10,8 @@ import pytest
 
 from core.errors import AuthorizationError, ConflictError, ValidationError
 from core.identity import Principal, Role
-from services.folder_sync import FolderSync, SyncReport
-from services.worker import Worker
+from services.documents.folder_sync import FolderSync, SyncReport
+from services.worker.container import Worker
 from tests.fixtures.application import Department
 
 

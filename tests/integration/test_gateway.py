@@ -16,7 +16,7 @@ from core.security.tokens import TokenPurpose, digest, new_token
 from db.models import ApiKey
 from services.bootstrap import Services
 from services.gateway_settings import GatewaySettings
-from services.worker import Worker
+from services.worker.container import Worker
 from tests.fixtures.application import PASSWORD, Department
 
 

@@ -20,9 +20,9 @@ from docx import Document as WordDocument
 from docx.shared import RGBColor
 
 from core.errors import DocumentError, NotFoundError
-from plugins.parser.sandbox import ParseLimits, ParserPool
-from services.chunking import chunk_document
-from services.worker import Worker
+from plugins.parser.sandbox.pool import ParseLimits, ParserPool
+from services.indexing.chunking import chunk_document
+from services.worker.container import Worker
 from tests.fixtures.application import Department, make_department
 from tests.fixtures.documents import pdf_pages
 from tests.fixtures.office import said_in, saved

@@ -20,9 +20,9 @@ from core.identity import Principal, Role
 from core.types import JsonValue
 from db.models import User
 from services.bootstrap import Services
-from services.live import Live, open_live
-from services.settings_versions import SettingsService
-from services.worker import open_worker
+from services.reload import ServiceReloader, open_reloader
+from services.settings.versions import SettingsService
+from services.worker.container import open_worker
 from tests.fixtures.application import CLIENT, PASSWORD, Department, assert_bound_by_policies, make_department
 from tests.integration.test_gateway import settings_of_tests
 from tests.servers.model_server import Fault
@@ -44,20 +44,20 @@ def overlay(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.Mon
 
 
 @pytest.fixture
-async def live(overlay: Path) -> AsyncIterator[Live]:
-    async with open_live(grace_s=0.0) as opened:
+async def live(overlay: Path) -> AsyncIterator[ServiceReloader]:
+    async with open_reloader(grace_s=0.0) as opened:
         await assert_bound_by_policies(opened())
         yield opened
 
 
 @pytest.fixture
-async def operator(live: Live) -> Principal:
+async def operator(live: ServiceReloader) -> Principal:
     house = await make_department(live(), "alpha")
     return Principal(house.user.id, house.user.organization_id, Role.OPERATOR, house.user.email)
 
 
 @pytest.fixture
-def saved(live: Live) -> SettingsService:
+def saved(live: ServiceReloader) -> SettingsService:
     return live().saved_settings
 
 
@@ -69,14 +69,14 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_a_saved_change_is_in_force_in_every_process_within_seconds(
-    live: Live, operator: Principal, saved: SettingsService
+    live: ServiceReloader, operator: Principal, saved: SettingsService
 ) -> None:
-    async with open_live(grace_s=0.0) as other:
+    async with open_reloader(grace_s=0.0) as other:
         began = asyncio.get_running_loop().time()
         version = await saved.save(operator, {"retrieval.rerank_top_k": 3}, reason="fewer passages", client=CLIENT)
         await until(lambda: all(one().settings.retrieval.rerank_top_k == 3 for one in (live, other)))
         assert asyncio.get_running_loop().time() - began < WITHIN_S
-    async with open_live() as later:
+    async with open_reloader() as later:
         assert later().settings.retrieval.rerank_top_k == 3
     listed = await saved.history(operator)
     assert [(v.number, v.reason, v.user_id) for v in listed] == [
@@ -85,7 +85,7 @@ async def test_a_saved_change_is_in_force_in_every_process_within_seconds(
     assert [(change.key, change.after) for change in listed[0].changes] == [("retrieval.rerank_top_k", "3")]
 
 
-async def test_one_call_takes_a_change_back(live: Live, operator: Principal, saved: SettingsService) -> None:
+async def test_one_call_takes_a_change_back(live: ServiceReloader, operator: Principal, saved: SettingsService) -> None:
     before = live().settings.retrieval.rerank_top_k
     first = await saved.save(operator, {"retrieval.rerank_top_k": 3}, reason="try", client=CLIENT)
     await saved.save(operator, {"retrieval.rerank_top_k": 5}, reason="more", client=CLIENT)
@@ -98,7 +98,9 @@ async def test_one_call_takes_a_change_back(live: Live, operator: Principal, sav
         await saved.restore(operator, 9_999, reason="a guess", client=CLIENT)
 
 
-async def test_a_change_is_tried_before_it_is_made(live: Live, operator: Principal, saved: SettingsService) -> None:
+async def test_a_change_is_tried_before_it_is_made(
+    live: ServiceReloader, operator: Principal, saved: SettingsService
+) -> None:
     seen = await saved.preview(
         operator, {"retrieval.rerank_top_k": 3, "plugins.llm.extractive.config.max_sentences": 1}
     )
@@ -131,7 +133,7 @@ async def test_a_wrong_change_is_refused_and_nothing_is_saved(
 
 
 async def test_what_the_environment_sets_is_locked(
-    live: Live, operator: Principal, saved: SettingsService, monkeypatch: pytest.MonkeyPatch
+    live: ServiceReloader, operator: Principal, saved: SettingsService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOUNDRY__retrieval__rerank_top_k", "4")
     shown = {setting.key: setting for setting in await saved.show(operator)}
@@ -143,7 +145,7 @@ async def test_what_the_environment_sets_is_locked(
 
 
 async def test_only_operators_change_settings_and_each_says_why(
-    live: Live, operator: Principal, saved: SettingsService
+    live: ServiceReloader, operator: Principal, saved: SettingsService
 ) -> None:
     admin = Principal(operator.user_id, operator.organization_id, Role.ADMIN, operator.email)
     for call in (saved.show(admin), saved.history(admin), saved.preview(admin, {"retrieval.default_k": 5})):
@@ -159,20 +161,22 @@ async def test_two_who_change_at_once_do_not_overwrite_each_other(operator: Prin
         await saved.save(operator, {"retrieval.default_k": 6}, reason="other", expected=0, client=CLIENT)
 
 
-async def test_a_changed_file_is_in_force_within_seconds_and_a_wrong_one_is_not(live: Live, overlay: Path) -> None:
+async def test_a_changed_file_is_in_force_within_seconds_and_a_wrong_one_is_not(
+    live: ServiceReloader, overlay: Path
+) -> None:
     write(overlay, "retrieval: {rerank_top_k: 4}\n")
     await until(lambda: live().settings.retrieval.rerank_top_k == 4)
     write(overlay, "retrieval: {rerank_top_k: none of these}\n")
     await until(lambda: "retrieval.rerank_top_k" in live.problem)
     assert live().settings.retrieval.rerank_top_k == 4
-    report = await live().operations.ready()
+    report = await live().health.ready()
     assert any(item.name == "settings" and "rerank_top_k" in item.detail for item in report.items)
     write(overlay, "retrieval: {rerank_top_k: 2}\n")
     await until(lambda: live().settings.retrieval.rerank_top_k == 2)
     assert live.problem == ""
 
 
-async def test_what_belongs_to_the_deployment_waits_for_the_next_start(live: Live, overlay: Path) -> None:
+async def test_what_belongs_to_the_deployment_waits_for_the_next_start(live: ServiceReloader, overlay: Path) -> None:
     before = live().settings.chat
     changed = {"chat": {"port": 9_999}, "retrieval": {"rerank_top_k": 4}}
     write(overlay, yaml.safe_dump(changed))
@@ -181,7 +185,7 @@ async def test_what_belongs_to_the_deployment_waits_for_the_next_start(live: Liv
     assert live.restart_for == ("chat",)
 
 
-async def test_a_plugin_that_is_not_healthy_is_not_put_in_force(live: Live) -> None:
+async def test_a_plugin_that_is_not_healthy_is_not_put_in_force(live: ServiceReloader) -> None:
     before = live()
     broken = {"plugins": {"reranker": [{"name": "mine", "plugin": "plugins.reranker.absent:Absent"}]}}
     with pytest.raises(ConfigurationError, match="reranker/mine"):
@@ -189,7 +193,7 @@ async def test_a_plugin_that_is_not_healthy_is_not_put_in_force(live: Live) -> N
     assert live() is before
 
 
-async def test_unchanged_plugins_go_on_and_changed_ones_are_closed(live: Live) -> None:
+async def test_unchanged_plugins_go_on_and_changed_ones_are_closed(live: ServiceReloader) -> None:
     before = live()
     await live.apply(load_settings(saved={"plugins": {"llm": [extractive(max_sentences=1)]}}))
     after = live()
@@ -202,7 +206,7 @@ async def test_unchanged_plugins_go_on_and_changed_ones_are_closed(live: Live) -
 
 
 async def test_an_answer_under_way_finishes_on_the_old_plugin_while_the_next_uses_the_new(
-    live: Live, overlay: Path
+    live: ServiceReloader, overlay: Path
 ) -> None:
     async with open_worker() as worker:
         department = await read_handbook(live, worker)
@@ -222,7 +226,7 @@ async def test_an_answer_under_way_finishes_on_the_old_plugin_while_the_next_use
             assert new.opened >= 1
 
 
-async def test_questions_asked_while_plugins_are_swapped_are_all_answered(live: Live) -> None:
+async def test_questions_asked_while_plugins_are_swapped_are_all_answered(live: ServiceReloader) -> None:
     async with open_worker() as worker:
         department = await read_handbook(live, worker)
 
@@ -241,7 +245,9 @@ async def test_questions_asked_while_plugins_are_swapped_are_all_answered(live: 
         assert all(all(batch) for batch in answered)
 
 
-async def test_the_worker_takes_changes_up_too(live: Live, operator: Principal, saved: SettingsService) -> None:
+async def test_the_worker_takes_changes_up_too(
+    live: ServiceReloader, operator: Principal, saved: SettingsService
+) -> None:
     async with open_worker() as worker:
         pipeline = worker._pipeline
         smaller: dict[str, JsonValue] = {"ingestion.chunk_size": 100, "ingestion.min_chunk_size": 10}
@@ -253,7 +259,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-async def read_handbook(live: Live, worker: object) -> Department:
+async def read_handbook(live: ServiceReloader, worker: object) -> Department:
     department = await make_department(live(), "beta")
     await department.read(worker, "handbook.md", HANDBOOK)  # type: ignore[arg-type]
     return department
@@ -272,7 +278,9 @@ def model(name: str, server: OpenAIServer) -> dict[str, JsonValue]:
     }
 
 
-async def test_the_api_shows_tries_saves_and_takes_back(live: Live, operator: Principal, tmp_path: Path) -> None:
+async def test_the_api_shows_tries_saves_and_takes_back(
+    live: ServiceReloader, operator: Principal, tmp_path: Path
+) -> None:
     async with live().database.transaction(operator.organization_id) as session:
         (await session.get_one(User, operator.user_id)).role = Role.OPERATOR.value
 

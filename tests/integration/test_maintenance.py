@@ -30,14 +30,14 @@ from db.models import (
     TermStatistic,
     VersionPeriod,
 )
-from services.addresses import maintenance_address
 from services.bootstrap import Services
+from services.connections import maintenance_address
 from services.maintenance.findings import Findings, MaintenanceKind
 from services.maintenance.jobs import rounds_of
 from services.maintenance.rounds import BROKEN_OFF, Rounds
-from services.receipts import FILE_STATE
-from services.views import MaintenanceView
-from services.worker import Worker
+from services.uploads.receipts import FILE_STATE
+from services.views.operations import MaintenanceView
+from services.worker.container import Worker
 from tests.fixtures.application import CLIENT, PASSWORD, Department, make_department
 from tests.integration.test_gateway import api as api  # the fixture
 from tests.integration.test_gateway import sign_in
@@ -103,10 +103,10 @@ async def test_vectors_of_a_deleted_organisation_that_came_late_go(
 ) -> None:
     other = await make_department(services, "beta")
     principal = operator_of(department)
-    await services.operator.delete_organization(principal, other.principal.organization_id, client=CLIENT)
+    await services.tenants.delete_organization(principal, other.principal.organization_id, client=CLIENT)
     async with asyncio.timeout(30):
         while True:
-            (view,) = await services.operator.deletions(principal)
+            (view,) = await services.tenants.deletions(principal)
             if view.completed_at:
                 break
             await asyncio.sleep(0.1)
@@ -370,7 +370,7 @@ async def test_organisations_are_listed_with_what_is_in_them(
 ) -> None:
     other = await make_department(services, "beta")
     await other.read(worker, "beta.txt", b"The gauge of beta reads 9 bar.")
-    alpha, beta = await services.operator.organizations(operator_of(department))
+    alpha, beta = await services.tenants.organizations(operator_of(department))
     assert [(one.name, one.plan, one.users, one.documents) for one in (alpha, beta)] == [
         ("alpha", "enterprise", 1, 0),
         ("beta", "enterprise", 1, 1),
@@ -427,10 +427,10 @@ async def test_collections_and_people_go_through_the_api_and_the_receipts_are_li
 
 async def test_only_operators_see_what_concerns_all(department: Department, services: Services) -> None:
     for call in (
-        services.operator.reports(department.principal),
-        services.operator.organizations(department.principal),
-        services.operator.deletions(department.principal),
-        services.operator.start(department.principal, MaintenanceKind.FILES, client=CLIENT),
+        services.tenants.reports(department.principal),
+        services.tenants.organizations(department.principal),
+        services.tenants.deletions(department.principal),
+        services.tenants.start(department.principal, MaintenanceKind.FILES, client=CLIENT),
     ):
         with pytest.raises(AuthorizationError):
             await call

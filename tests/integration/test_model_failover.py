@@ -28,13 +28,13 @@ from core.telemetry import METRICS
 from core.types import Candidate, Chunk
 from graph.build import build_graph, run
 from graph.context import GraphContext, Retrieval
-from plugins.breaker import BreakerPolicy, Breakers, BreakerState
 from plugins.embedding.onnx import OnnxEmbedding
 from plugins.interfaces import PluginContext
 from plugins.llm.openai import OpenAIProvider
-from plugins.llm.prices import Price
+from plugins.llm.routing.breaker import BreakerPolicy, Breakers, BreakerState
+from plugins.llm.routing.prices import Price
+from plugins.llm.routing.router import Route, Router, RoutingPolicy
 from plugins.reranker.none import NoReranker
-from plugins.router import Route, Router, RoutingPolicy
 from tests.servers.model_server import event
 from tests.servers.openai_server import MODEL, OpenAIServer
 

@@ -17,7 +17,7 @@ from core.identity import Role
 from core.types import DataClass
 from db.models import AuditLog, Message
 from services.bootstrap import open_services
-from services.worker import Worker
+from services.worker.container import Worker
 from tests.fixtures.application import CLIENT, Department, make_department
 from tests.servers.model_server import Fault
 from tests.servers.openai_server import MODEL, OpenAIServer
@@ -97,7 +97,7 @@ async def test_with_the_flag_on_the_next_model_takes_over_and_breakers_are_in_th
     async with opened(routing=True) as department:
         assert NoticeKind.FAILED_OVER in kinds(await ask(department))
         assert (far.opened, near.opened) == (1, 1)
-        report = await department.services.operations.ready()
+        report = await department.services.health.ready()
         assert {item.name for item in report.items if item.kind == "breaker"} == {f"far/{MODEL}", "near/house-model"}
 
 

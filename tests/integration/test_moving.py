@@ -17,12 +17,12 @@ from core.events import CitationEvent, NoticeEvent, TokenEvent
 from core.identity import Principal, Role
 from core.types import VectorFilter
 from db.models import DocumentChunk, DocumentVersion, IndexedVersion, SearchIndex, Task
-from services import moving
 from services.bootstrap import Services
-from services.indexes import IndexRole
-from services.live import Live, open_live
-from services.retrieval import SearchMode
-from services.worker import Worker, open_worker
+from services.reload import ServiceReloader, open_reloader
+from services.search.retriever import SearchMode
+from services.search_index.indexes import IndexRole
+from services.worker import index_migration
+from services.worker.container import Worker, open_worker
 from tests.fixtures.application import Department, assert_bound_by_policies, make_department
 from tests.servers.qdrant_server import QdrantServer
 
@@ -42,7 +42,7 @@ QUESTIONS = (
 class Stack:
     """A gateway and a worker of one installation, and the file both read."""
 
-    def __init__(self, live: Live, worker: Worker, file: Path, department: Department) -> None:
+    def __init__(self, live: ServiceReloader, worker: Worker, file: Path, department: Department) -> None:
         self.live, self.worker, self.file, self.department = live, worker, file, department
         self.settings: dict[str, Any] = {}
 
@@ -64,16 +64,16 @@ class Stack:
 
     @property
     def is_same_everywhere(self) -> bool:
-        mover, rules = self.worker._mover, self.live().settings.ingestion
-        return mover._indexes.primary.id == self.live().indexes.primary.id and (
-            str(rules.chunk_size) == mover._chunking.split("/")[0] or rules.chunk_size > 64
+        migrator, rules = self.worker._migrator, self.live().settings.ingestion
+        return migrator._indexes.primary.id == self.live().indexes.primary.id and (
+            str(rules.chunk_size) == migrator._chunking.split("/")[0] or rules.chunk_size > 64
         )
 
     async def work_off(self) -> int:
         """What bells would have the worker do; how many documents were moved."""
         moved = 0
         while True:
-            await self.worker._mover.run()
+            await self.worker._migrator.run()
             async with self.services.database.transaction(self.principal.organization_id) as session:
                 waiting = list(await session.scalars(select(Task.id).where(Task.status == "queued")))
             if not waiting:
@@ -108,8 +108,8 @@ async def stack(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest
     file.write_text("{}\n", encoding="utf-8")
     for key, value in {**environment, "FOUNDRY_OVERLAY": str(file), "FOUNDRY__app__hot_reload": "true"}.items():
         monkeypatch.setenv(key, value)
-    monkeypatch.setattr(moving, "SETTLED", timedelta(0))
-    async with open_live(grace_s=0.0) as live, open_worker() as worker:
+    monkeypatch.setattr(index_migration, "SETTLED", timedelta(0))
+    async with open_reloader(grace_s=0.0) as live, open_worker() as worker:
         await assert_bound_by_policies(live())
         house = await make_department(live(), "alpha")
         for name, content in MANUALS.items():
@@ -198,7 +198,7 @@ async def test_what_nobody_searches_any_more_is_emptied_but_not_before_its_last_
     assert await stack.count(former) > 0
     views = await stack.services.index_progress.list(stack.principal)
     assert [(view.model, view.documents, view.seconds_left) for view in views] == [("all-MiniLM-L6-v2/fp32", 3, 0.0)]
-    monkeypatch.setattr(moving, "LAST_READERS", timedelta(0))
+    monkeypatch.setattr(index_migration, "LAST_READERS", timedelta(0))
     await stack.work_off()
     assert await stack.count(former) == 0
     assert await stack.count(indexes.primary) > 0
@@ -216,13 +216,13 @@ async def test_a_process_that_starts_amid_the_move_answers_from_both(stack: Stac
         plugins={"embedding": [{"name": "onnx", "plugin": "plugins.embedding.onnx:OnnxEmbedding",
                                 "config": {"precision": "fp32"}}]},
     )  # fmt: skip
-    await stack.worker._mover.run()
+    await stack.worker._migrator.run()
     async with stack.services.database.transaction(stack.principal.organization_id) as session:
         first = await session.scalar(select(Task.id).where(Task.status == "queued").limit(1))
     assert first is not None
     await stack.worker.accept(stack.principal.organization_id, first)
     await stack.worker.drain()
-    async with open_live() as later:
+    async with open_reloader() as later:
         assert {index.model for index in later().indexes.known if index.embedding} == {
             "all-MiniLM-L6-v2/fp32",
             "all-MiniLM-L6-v2/int8",

@@ -15,16 +15,17 @@ from structlog.testing import capture_logs
 
 from config.loader import LoadedSettings
 from core.background import end
+from core.states import TaskStatus
 from core.types import ParsedDocument, ParsedPage
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from db.models import DocumentVersion, Task
-from services.addresses import maintenance_address
 from services.bootstrap import Services
-from services.leases import LeaseKeeper
-from services.next_task import LONG_FILE_BYTES, OVERTAKEN_FOR_S, PAUSE_S, Dispatcher
-from services.pipeline import ChunkingRules, IngestionPipeline, Take
-from services.views import Receipt, TaskStatus
+from services.connections import maintenance_address
+from services.indexing.pipeline import ChunkingRules, IngestionPipeline, Take
+from services.tasks.leases import LeaseKeeper
+from services.views.uploads import Receipt
+from services.worker.dispatcher import LONG_FILE_BYTES, OVERTAKEN_FOR_S, PAUSE_S, Dispatcher
 from tests.fixtures.application import Department, make_department
 
 
@@ -143,7 +144,7 @@ async def test_long_files_leave_a_place_free(department: Department, maintenance
     with serving(dispatcher):
         assert set(await reader.until(2)) == {"long-0", "long-1"}
         await upload(department, "note")
-        dispatcher.ring()
+        dispatcher.wake()
         assert (await reader.until(3))[2] == "note"
         reader.gate.set()
         assert (await reader.until(4))[3] == "long-2"
@@ -185,7 +186,7 @@ async def test_a_database_that_is_away_postpones_and_ends_nothing(
     with capture_logs() as logs, serving(dispatcher) as task:
         async with asyncio.timeout(20):
             while not logs:
-                dispatcher.ring()
+                dispatcher.wake()
                 await asyncio.sleep(0)
         assert logs[0]["event"] == "dispatch_postponed"
         assert not task.done()
@@ -221,10 +222,10 @@ async def test_where_memory_is_short_one_document_is_read_at_a_time(
         assert len(await reader.until(1)) == 1
         async with asyncio.timeout(20):
             while looks[0] < 3:
-                dispatcher.ring()
+                dispatcher.wake()
                 await asyncio.sleep(0.01)
         assert len(dispatcher.in_hand) == 1
         left[0] = 500.0
-        dispatcher.ring()
+        dispatcher.wake()
         assert len(await reader.until(3)) == 3
         await finish(dispatcher, reader)

@@ -13,13 +13,13 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from config.loader import LoadedSettings, load_settings
+from core.states import TaskStatus
 from core.telemetry import METRICS
 from db.models import Task, User
 from services.bootstrap import Services
-from services.notifications import Notifications
-from services.upload_batches import APART
-from services.views import TaskStatus
-from services.worker import Worker, open_worker
+from services.notifications.batches import APART
+from services.notifications.notifications import Notifications
+from services.worker.container import Worker, open_worker
 from tests.fixtures.application import Department, make_department
 from tests.servers.hook_server import Fault, HookServer, SlackServer
 from tests.servers.smtp_server import SmtpServer

@@ -12,11 +12,11 @@ from config.loader import load_settings
 from core.errors import AuthorizationError, NotFoundError, QuotaError
 from core.identity import Principal, Role, Scope
 from db.models import Collection, Document
+from services.access import OWN_FILES
 from services.bootstrap import Services, open_services
-from services.own_files import OWN_FILES
-from services.retrieval import SearchMode
-from services.views import Receipt
-from services.worker import Worker
+from services.search.retriever import SearchMode
+from services.views.uploads import Receipt
+from services.worker.container import Worker
 from tests.fixtures.application import CLIENT, Department
 from tests.integration.test_removal import add_person
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from config.product import IngestionSettings
 from core.events import NoticeEvent, NoticeKind
+from core.states import DocumentStatus, IngestionStage, TaskStatus
 from core.types import EmbeddingKind, ParsedDocument, ParsedPage, Vector
-from services.leases import LeaseKeeper
+from services.indexing.embedding import BATCH
+from services.indexing.pipeline import ChunkingRules, IngestionPipeline, Take
 from services.maintenance.findings import MaintenanceKind
-from services.pipeline import ChunkingRules, IngestionPipeline, Take
-from services.version_vectors import BATCH
-from services.views import DocumentStatus, IngestionStage, Receipt, SearchHit, TaskStatus
+from services.tasks.leases import LeaseKeeper
+from services.views.search import SearchHit
+from services.views.uploads import Receipt
 from tests.fixtures.application import CLIENT, Department
 from tests.integration.test_maintenance import Caretaker
 from tests.integration.test_maintenance import caretaker as caretaker  # the fixture

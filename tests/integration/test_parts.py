@@ -15,12 +15,13 @@ from sqlalchemy import select
 
 from config.loader import load_settings
 from core.errors import DocumentError, NotFoundError
+from core.states import DocumentStatus
 from db.models import Document, DocumentVersion, Task
 from plugins.parser.parts import SIGN_BYTES
 from services.bootstrap import open_services
-from services.parts import MAX_DEPTH, full_name
-from services.views import DocumentStatus, DocumentView
-from services.worker import Worker, open_worker
+from services.uploads.attachments import MAX_DEPTH, full_name
+from services.views.documents import DocumentView
+from services.worker.container import Worker, open_worker
 from tests.fixtures.application import CLIENT, Department, make_department
 from tests.fixtures.compound import Attached, mail_streams, outlook_mail
 from tests.fixtures.pictures import drawn, picture

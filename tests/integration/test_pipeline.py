@@ -14,17 +14,18 @@ from structlog.testing import capture_logs
 
 from config.loader import LoadedSettings, load_settings
 from core.errors import ConflictError, DocumentError, NotFoundError
+from core.states import DocumentStatus, IngestionStage, TaskStatus
 from core.types import ParsedDocument, ParsedPage
 from db.engine import create_engine
 from db.models import DocumentChunk, Task
 from db.unit_of_work import Database
-from services.addresses import application_address
 from services.bootstrap import Services
-from services.leases import Lease, LeaseKeeper, LeaseLostError
-from services.pipeline import ChunkingRules, IngestionPipeline, Parse, Take
-from services.version_vectors import BATCH
-from services.views import DocumentStatus, IngestionStage, Receipt, TaskStatus
-from services.worker import Worker, every, open_worker
+from services.connections import application_address
+from services.indexing.embedding import BATCH
+from services.indexing.pipeline import ChunkingRules, IngestionPipeline, Parse, Take
+from services.tasks.leases import Lease, LeaseKeeper, LeaseLostError
+from services.views.uploads import Receipt
+from services.worker.container import Worker, every, open_worker
 from tests.fixtures.application import CLIENT, Department
 
 MANUAL = b"# Valves\n\nThe relief valve opens at 6 bar.\n"
@@ -160,7 +161,7 @@ async def test_a_finished_task_is_not_done_again(department: Department) -> None
 
 async def test_a_long_file_tells_how_far_it_is(department: Department, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
-    monkeypatch.setattr("services.task_progress.TELL_S", 0.0)
+    monkeypatch.setattr("services.tasks.progress.TELL_S", 0.0)
     receipt = await department.upload("manual.md", MANUAL)
     services = department.services
     task = asyncio.create_task(_note_progress(department, receipt.task_id, told))

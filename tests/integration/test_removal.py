@@ -28,13 +28,13 @@ from db.maintenance import MaintenanceDatabase
 from db.models import Chat, Collection, DeletionReceipt, Document, SemanticCacheEntry
 from jobs import resident
 from jobs.resident import Resident
-from services.addresses import maintenance_address, redis_url
 from services.bootstrap import Services, open_services
-from services.closing import ENDS_AT, Order, close_document
-from services.job_queue import connect
-from services.traces import KEPT, POINTERS, Scan, Stores, Traces, of_documents, pointers
-from services.unfinished import Unfinished
-from services.worker import Worker, open_worker
+from services.connections import maintenance_address, redis_url
+from services.deletion.inventory import KEPT, POINTERS, DataInventory, ResidualScan, Stores, of_documents, pointers
+from services.deletion.resume import Unfinished
+from services.deletion.tombstones import ENDS_AT, Order, soft_delete_document
+from services.tasks.queue import connect
+from services.worker.container import Worker, open_worker
 from tests.fixtures.application import CLIENT, PASSWORD, Department, make_department
 from tests.fixtures.outages import impatient, silent_vector_store, without_redis
 from tests.fixtures.postgres import PostgresServer
@@ -51,8 +51,8 @@ class Cellar:
     stores: Stores
     unfinished: Unfinished
 
-    async def scan(self, organization_id: UUID, traces: Traces, since: datetime) -> dict[str, int]:
-        scan = Scan(self.database.transaction, self.stores, organization_id, traces, since)
+    async def scan(self, organization_id: UUID, traces: DataInventory, since: datetime) -> dict[str, int]:
+        scan = ResidualScan(self.database.transaction, self.stores, organization_id, traces, since)
         found, unreached = await scan.run()
         assert not unreached
         return dict(found)
@@ -61,7 +61,7 @@ class Cellar:
         """For everything that a receipt names."""
         async with self.database.transaction() as session:
             receipt = await session.get_one(DeletionReceipt, receipt_id)
-        return await self.scan(receipt.organization_id, Traces.unpacked(receipt.traces), receipt.created_at)
+        return await self.scan(receipt.organization_id, DataInventory.unpacked(receipt.traces), receipt.created_at)
 
     async def open_receipts(self) -> int:
         statement = select(func.count(DeletionReceipt.id)).where(DeletionReceipt.completed_at.is_(None))
@@ -175,7 +175,7 @@ async def test_the_scan_finds_every_kind_of_trace(
     receipt = await department.read(worker, "valves.txt", b"The valve opens at 6 bar.")
     mine, document_id = department.principal.organization_id, receipt.document_id
     async with services.database.transaction(mine) as session:
-        traces = await of_documents(session, [document_id], of_one=Traces())
+        traces = await of_documents(session, [document_id], of_one=DataInventory())
     rows = await cellar.scan(mine, traces, datetime.now(UTC))
     for table in ("documents", "document_versions", "document_chunks", "tasks", "kept_vectors", "version_periods"):
         assert rows[table], table
@@ -186,7 +186,7 @@ async def test_the_scan_finds_every_kind_of_trace(
     await cellar.stores.redis.set(f"cache:{document_id}", "6 bar")
     assert await cellar.scan_again(view.id) == {"redis": 1}
     await cellar.stores.redis.delete(f"cache:{document_id}")
-    await services.queue.ring(mine, receipt.task_id)
+    await services.queue.enqueue(mine, receipt.task_id)
     assert await cellar.scan_again(view.id) == {"jobs": 1}
     await services.queue.forget_tasks([receipt.task_id])
     await store_stray(department, uuid4(), document_id, uuid4())
@@ -284,7 +284,7 @@ async def test_a_deletion_whose_process_died_after_its_first_moment_is_ended_by_
     receipt = await department.read(worker, "valves.txt", b"The valve opens at 6 bar.")
     mine = department.principal.organization_id
     async with services.database.transaction(mine) as session:
-        receipt_id = await close_document(session, Order(mine, "somebody"), receipt.document_id)
+        receipt_id = await soft_delete_document(session, Order(mine, "somebody"), receipt.document_id)
     assert (await services.documents.list_page(department.principal)).items == ()
     assert await services.search.search(department.principal, "At how many bar does the valve open?") == ()
     assert await term_statistics(department) == 0

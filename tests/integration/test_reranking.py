@@ -14,7 +14,7 @@ from core.events import AnswerEvent, CitationEvent, NoticeEvent, NoticeKind
 from core.types import DataClass
 from plugins.reranker.ranking import passage_of
 from services.bootstrap import open_services
-from services.worker import Worker
+from services.worker.container import Worker
 from tests.fixtures.application import CLIENT, Department, make_department
 from tests.fixtures.cross_encoder import reference_logit, write_cross_encoder
 from tests.servers.rerank_server import Fault, RerankServer
@@ -138,7 +138,7 @@ async def test_one_that_cannot_start_is_told_in_every_answer_and_in_the_health_r
         events = await ask(department)
         assert cited(events) == {await first_found(department)}
         assert told(events) == ["The reranker is down; passages are in search order."]
-        report = await department.services.operations.ready()
+        report = await department.services.health.ready()
     (item,) = [item for item in report.items if item.name == "mine-0"]
     assert "nowhere" in item.detail
 

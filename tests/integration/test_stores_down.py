@@ -13,16 +13,16 @@ from sqlalchemy import text
 from config.loader import LoadedSettings, load_settings
 from core.errors import DatabaseError, ProviderUnavailableError
 from core.events import CitationEvent, DoneEvent, NoticeEvent, NoticeKind, Outcome
+from core.states import TaskStatus
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from db.models import OutboxEntry
 from db.unit_of_work import Database
-from services.addresses import application_address, maintenance_address
 from services.bootstrap import Services, open_services
-from services.operations import OperationsService
-from services.sweep import LEADER_LOCK, Sweep
-from services.views import TaskStatus
-from services.worker import Worker, open_worker
+from services.connections import application_address, maintenance_address
+from services.operations.health import HealthService
+from services.worker.container import Worker, open_worker
+from services.worker.sweep import LEADER_LOCK, Sweep
 from tests.fixtures.application import CLIENT, Department, make_department
 from tests.fixtures.outages import impatient, silent_vector_store, without_redis
 from tests.fixtures.postgres import PostgresServer
@@ -142,7 +142,7 @@ async def test_without_redis_questions_are_answered_and_uploads_wait_for_the_swe
         assert receipt.status is TaskStatus.QUEUED
         decision = await services.limits.check(department.principal, ip="203.0.113.7", kind="write")
         assert (bool(decision), decision.limit) == (True, services.settings.rate_limiting.admin_per_hour)
-        report = await services.operations.ready()
+        report = await services.health.ready()
         redis = next(item for item in report.items if (item.kind, item.name) == ("store", "redis"))
         assert (report.ready, redis.status) == (True, "degraded")
         assert "uploads wait" in redis.detail
@@ -193,7 +193,7 @@ async def nowhere(loaded: LoadedSettings, tmp_path: Path) -> AsyncIterator[Datab
 async def test_without_postgresql_the_report_says_so_and_nothing_is_ready(
     services: Services, nowhere: Database
 ) -> None:
-    operations = OperationsService(nowhere, services.operations._redis, services.plugins, services.operations._router)
+    operations = HealthService(nowhere, services.health._redis, services.plugins, services.health._router)
     report = await operations.ready()
     items = {item.name: item for item in report.items}
     assert not report.ready
@@ -207,7 +207,7 @@ async def test_without_postgresql_the_report_says_so_and_nothing_is_ready(
 
 async def test_a_worker_that_fell_silent_is_reported_and_uploads_are_said_to_wait(services: Services) -> None:
     async def worker() -> tuple[str, str]:
-        items = (await services.operations.ready()).items
+        items = (await services.health.ready()).items
         return next((item.status, item.detail) for item in items if item.name == "worker")
 
     silent = ("degraded", "No worker is running: uploads wait until one is started.")

@@ -19,10 +19,10 @@ from db.maintenance import MaintenanceDatabase
 from db.models import Document, DocumentVersion, IndexedVersion, KeptVectors
 from db.repositories.indexes import IndexRepository
 from db.repositories.kept_vectors import KeptVectorsRepository
-from services.addresses import maintenance_address
 from services.bootstrap import Services, open_services
-from services.superseded import Superseded
-from services.worker import Worker, open_worker
+from services.connections import maintenance_address
+from services.worker.container import Worker, open_worker
+from services.worker.superseded import Superseded
 from tests.fixtures.application import Department, make_department
 from tests.servers.qdrant_server import QdrantServer
 

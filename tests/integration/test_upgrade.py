@@ -17,7 +17,7 @@ from db.migrations import upgrade
 from db.models import Document, DocumentChunk, VersionPeriod
 from db.roles import OWNER_ROLE
 from db.urls import DatabaseAddress
-from services import first_run
+from services import setup
 from services.bootstrap import Services, open_services
 from tests.fixtures.application import assert_bound_by_policies
 from tests.fixtures.postgres import PostgresServer
@@ -67,7 +67,7 @@ async def test_no_row_of_a_release_is_lost(
 
 
 async def test_its_documents_still_answer_and_open(services: Services) -> None:
-    principal = await first_run.local_principal(services)
+    principal = await setup.local_principal(services)
     run = await services.answering.ask(principal, "What oil carry-over is allowed for Corvane?")
     citations = [event.citation async for event in run.events() if isinstance(event, CitationEvent)]
     assert any("25 ppm" in citation.quote for citation in citations)
@@ -78,7 +78,7 @@ async def test_its_documents_still_answer_and_open(services: Services) -> None:
 
 
 async def test_its_documents_answered_since_they_were_read(services: Services) -> None:
-    principal = await first_run.local_principal(services)
+    principal = await setup.local_principal(services)
     async with services.database.transaction(principal.organization_id) as session:
         documents = set(await session.execute(select(Document.active_version_id, Document.id)))
         open_ = select(VersionPeriod.version_id, VersionPeriod.document_id).where(VersionPeriod.valid_to.is_(None))
@@ -89,7 +89,7 @@ async def test_its_documents_answered_since_they_were_read(services: Services) -
 
 
 async def test_its_conversations_are_there(services: Services) -> None:
-    principal = await first_run.local_principal(services)
+    principal = await setup.local_principal(services)
     async with services.database.transaction(principal.organization_id) as session:
         messages = await session.scalar(text("SELECT count(*) FROM messages"))
         ratings = await session.scalar(text("SELECT count(*) FROM feedback WHERE value = 1"))
@@ -97,7 +97,7 @@ async def test_its_conversations_are_there(services: Services) -> None:
 
 
 async def test_its_files_lie_where_its_documents_say(release: Release, services: Services, tmp_path: Path) -> None:
-    principal = await first_run.local_principal(services)
+    principal = await setup.local_principal(services)
     async with services.database.transaction(principal.organization_id) as session:
         paths = (await session.scalars(select(Document.file_path))).all()
         chunks = await session.scalar(select(func.count()).select_from(DocumentChunk))

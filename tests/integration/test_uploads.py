@@ -14,10 +14,10 @@ import pytest
 from config.product import IngestionSettings
 from core.errors import ConflictError, NotFoundError, QuotaError
 from core.identity import Role
+from core.states import TaskStatus
 from services.bootstrap import Services
-from services.resumable import MOST_OPEN
-from services.views import TaskStatus
-from services.worker import Worker
+from services.uploads.resumable import MOST_OPEN
+from services.worker.container import Worker
 from tests.fixtures.application import CLIENT, Department, make_department
 from tests.integration.test_gateway import api as api  # the fixture
 from tests.integration.test_gateway import sign_in
@@ -124,7 +124,7 @@ async def test_a_gateway_that_died_before_it_noted_the_end_hands_in_nothing_twic
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("services.resumable._write_note", dies)
+        patched.setattr("services.uploads.resumable._write_note", dies)
         with pytest.raises(KeyboardInterrupt):
             await uploads.append(me, view.id, 0, pieces(TEXT), client=CLIENT)
     assert (await uploads.state(me, view.id)).offset == len(TEXT)

@@ -21,6 +21,7 @@ from config.loader import LoadedSettings
 from core.errors import AuthorizationError, ConflictError, NotFoundError, ValidationError
 from core.events import CitationEvent, NoticeEvent, NoticeKind, RefusalEvent, TokenEvent
 from core.identity import Role
+from core.states import TaskStatus
 from core.types import HybridHit, ParsedDocument, VectorFilter
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
@@ -35,16 +36,16 @@ from db.models import (
     VersionBand,
     VersionPeriod,
 )
-from services import near_duplicates
-from services.addresses import maintenance_address
-from services.full_text import search_full_text
-from services.indexes import Index
-from services.lexical import Statistics, TermCounts
-from services.pipeline import Take
-from services.retrieval import HybridRetriever, SearchMode, _Search
-from services.superseded import Superseded
-from services.views import Receipt, TaskStatus
-from services.worker import Worker
+from services.connections import maintenance_address
+from services.indexing.pipeline import Take
+from services.search.full_text import search_full_text
+from services.search.retriever import HybridRetriever, SearchMode, _Search
+from services.search_index.indexes import Index
+from services.search_index.term_statistics import Statistics, TermCounts
+from services.uploads import near_duplicates
+from services.views.uploads import Receipt
+from services.worker.container import Worker
+from services.worker.superseded import Superseded
 from tests.fixtures.application import CLIENT, Department
 from tests.fixtures.documents import pdf_pages
 from tests.fixtures.postgres import PostgresServer

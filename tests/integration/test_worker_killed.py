@@ -12,9 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select, text
 
+from core.states import TaskStatus
 from db.models import DocumentChunk, DocumentVersion
 from db.repositories.lexical import CHUNKS
-from services.views import Receipt, TaskStatus
+from services.views.uploads import Receipt
 from tests.fixtures.application import Department
 from tests.fixtures.documents import pdf_pages
 

@@ -20,12 +20,12 @@ from pathlib import Path
 
 from core.events import DoneEvent, Outcome
 from db.urls import DatabaseAddress
-from services import first_run
+from services import setup
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
 from services.commands.stack import own_stack
 from services.embedded.postgres import PORT, SUPERUSER, find_binaries
-from services.worker import open_worker
+from services.worker.container import open_worker
 from tests.releases.content import FOLDER, Release, counts
 
 CORPUS = FOLDER.parents[1] / "examples" / "corpus"
@@ -39,7 +39,7 @@ async def make(name: str) -> Release:
     with tempfile.TemporaryDirectory(prefix="foundry-release-") as scratch:
         folder = Path(scratch) / "data"
         async with own_stack(folder, say=print) as stack:
-            await first_run.ensure_first_account(stack.settings)
+            await setup.ensure_first_account(stack.settings)
             async with open_services() as services:
                 await _fill(services)
             database = stack.settings.database
@@ -49,7 +49,7 @@ async def make(name: str) -> Release:
 
 
 async def _fill(services: Services) -> None:
-    principal = await first_run.local_principal(services)
+    principal = await setup.local_principal(services)
     async with open_worker() as worker:
         for path in sorted(CORPUS.iterdir()):
             receipt = await services.ingestion.upload(

@@ -26,7 +26,7 @@ from plugins.auth.fetching import fetch
 from plugins.auth.saml.instants import written
 from plugins.auth.saml.options import NAME_ID, SamlOptions
 from plugins.interfaces import FederatedIdentity, LoginStart, PluginContext
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from plugins.auth.saml.metadata import IdentityProvider

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import ConfigurationError, ProviderError, ValidationError
 from core.types import Health, PluginStatus
 from plugins.interfaces import PluginContext
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -12,8 +12,8 @@ from core.errors import ProviderUnavailableError
 from core.types import EmbeddingKind
 from plugins.embedding.batched import BatchedEmbedding, BatchedOptions
 from plugins.interfaces import PluginContext
-from plugins.langchain_classes import CLIENT_FIELD, LangChainOptions, build, load, own_client
-from plugins.upstream import translated
+from plugins.vendors.langchain_classes import CLIENT_FIELD, LangChainOptions, build, load, own_client
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     import httpx2

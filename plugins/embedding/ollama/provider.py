@@ -15,7 +15,7 @@ from core.errors import ProviderUnavailableError
 from core.types import EmbeddingKind
 from plugins.embedding.batched import BatchedEmbedding, BatchedOptions
 from plugins.interfaces import PluginContext
-from plugins.ollama_server import EMBED, SERVICE, OllamaServer
+from plugins.vendors.ollama_server import EMBED, SERVICE, OllamaServer
 
 
 class OllamaEmbeddingOptions(BatchedOptions):

@@ -15,7 +15,7 @@ from core.errors import ConfigurationError, ProviderUnavailableError
 from core.types import EmbeddingKind
 from plugins.embedding.batched import BatchedEmbedding, BatchedOptions
 from plugins.interfaces import PluginContext
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -14,7 +14,7 @@ from core.types import EmbeddingKind
 from plugins.embedding.batched import BatchedEmbedding, BatchedOptions
 from plugins.embedding.tokens import whole
 from plugins.interfaces import PluginContext
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

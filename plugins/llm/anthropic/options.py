@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from plugins.llm.prices import Price, list_prices
+from plugins.llm.routing.prices import Price, list_prices
 
 VENDOR_HOST = "api.anthropic.com"
 

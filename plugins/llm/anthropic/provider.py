@@ -16,9 +16,9 @@ from core.errors import ProviderError, ProviderUnavailableError
 from core.types import CompletionRequest, CompletionResponse, Health, PluginStatus
 from plugins.interfaces import CompletionStream, PluginContext
 from plugins.llm.anthropic.options import AnthropicOptions
-from plugins.llm.prices import cost_usd
-from plugins.streaming import Piece, Pricing, TextStream
-from plugins.upstream import translated
+from plugins.llm.routing.prices import cost_usd
+from plugins.llm.routing.streaming import Pricing, StreamDelta, TextStream
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic, AsyncStream
@@ -136,19 +136,19 @@ class AnthropicProvider:
         )
 
 
-async def _pieces(upstream: AsyncStream[RawMessageStreamEvent]) -> AsyncIterator[Piece]:
+async def _pieces(upstream: AsyncStream[RawMessageStreamEvent]) -> AsyncIterator[StreamDelta]:
     reason: str | None = None
     async for event in upstream:
         if event.type == "message_start":
-            yield Piece(model=event.message.model, input_tokens=event.message.usage.input_tokens)
+            yield StreamDelta(model=event.message.model, input_tokens=event.message.usage.input_tokens)
         elif event.type == "content_block_delta" and event.delta.type == "text_delta":
-            yield Piece(text=event.delta.text)
+            yield StreamDelta(text=event.delta.text)
         elif event.type == "message_delta":
             reason = _finish(event.delta.stop_reason)
-            yield Piece(output_tokens=event.usage.output_tokens)
+            yield StreamDelta(output_tokens=event.usage.output_tokens)
         elif event.type == "message_stop":
             # Only this event says that nothing is missing.
-            yield Piece(finish_reason=reason or "stop")
+            yield StreamDelta(finish_reason=reason or "stop")
 
 
 def _finish(reason: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from plugins.llm.prices import Price
+from plugins.llm.routing.prices import Price
 
 
 class AzureOptions(BaseModel):

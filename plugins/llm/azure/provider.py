@@ -13,7 +13,7 @@ from core.types import CompletionRequest, CompletionResponse
 from plugins.interfaces import CompletionStream, PluginContext
 from plugins.llm.azure.options import AzureOptions
 from plugins.llm.chat_completions import ChatCompletionsProvider, ChatRules
-from plugins.llm.prices import cost_usd
+from plugins.llm.routing.prices import cost_usd
 
 _FILTERED = "content_filter"
 

@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
-from plugins.langchain_classes import LangChainOptions
-from plugins.llm.prices import Price
+from plugins.llm.routing.prices import Price
+from plugins.vendors.langchain_classes import LangChainOptions
 
 Setting: TypeAlias = Literal["model", "temperature", "max_tokens"]
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, cast
 from core.errors import ConfigurationError, ProviderError, ProviderUnavailableError
 from core.types import CompletionRequest, CompletionResponse, Health, Message, PluginStatus
 from plugins.interfaces import CompletionStream, PluginContext
-from plugins.langchain_classes import CLIENT_FIELD, build, fields_of, load, own_client
 from plugins.llm.langchain.options import LangChainChatOptions, Setting
-from plugins.llm.prices import cost_usd
-from plugins.streaming import Piece, Pricing, TextStream
-from plugins.upstream import translated
+from plugins.llm.routing.prices import cost_usd
+from plugins.llm.routing.streaming import Pricing, StreamDelta, TextStream
+from plugins.vendors.langchain_classes import CLIENT_FIELD, build, fields_of, load, own_client
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     import httpx2
@@ -126,7 +126,7 @@ class LangChainProvider:
         }
         return self._started.model_copy(update={self._fields[key]: settings[key] for key in self._fields})
 
-    async def _streamed(self, model: BaseChatModel, request: CompletionRequest) -> AsyncGenerator[Piece, None]:
+    async def _streamed(self, model: BaseChatModel, request: CompletionRequest) -> AsyncGenerator[StreamDelta, None]:
         used, ended = _Usage(), False
         with translated(self._service, foreign=True):
             upstream = cast("AsyncGenerator[AIMessageChunk, None]", model.astream(_messages(request)))
@@ -138,7 +138,7 @@ class LangChainProvider:
         if not ended:
             yield self._ended_without_reason()
 
-    async def _whole(self, model: BaseChatModel, request: CompletionRequest) -> AsyncGenerator[Piece, None]:
+    async def _whole(self, model: BaseChatModel, request: CompletionRequest) -> AsyncGenerator[StreamDelta, None]:
         with translated(self._service, foreign=True):
             answer = await model.ainvoke(_messages(request))
         piece = _Usage().piece(answer)
@@ -146,9 +146,9 @@ class LangChainProvider:
         if piece.finish_reason is None:
             yield self._ended_without_reason()
 
-    def _ended_without_reason(self) -> Piece:
+    def _ended_without_reason(self) -> StreamDelta:
         if self._options.finish_reason == "optional":
-            return Piece(finish_reason="stop")
+            return StreamDelta(finish_reason="stop")
         raise ProviderUnavailableError(
             f"{self._service} ended without a reason, so that its answer may be cut off.",
             next_step="If this class never gives one, set finish_reason: optional.",
@@ -162,13 +162,13 @@ class _Usage:
         self._input_tokens: int | None = None
         self._output_tokens: int | None = None
 
-    def piece(self, message: AIMessage) -> Piece:
+    def piece(self, message: AIMessage) -> StreamDelta:
         if usage := message.usage_metadata:
             self._input_tokens = (self._input_tokens or 0) + usage["input_tokens"]
             self._output_tokens = (self._output_tokens or 0) + usage["output_tokens"]
         told = message.response_metadata
         reason = next((str(told[key]) for key in _REASONS if told.get(key)), None)
-        return Piece(
+        return StreamDelta(
             text=str(message.text),
             model=told.get("model_name") or told.get("model") or None,
             input_tokens=self._input_tokens,

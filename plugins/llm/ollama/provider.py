@@ -16,9 +16,9 @@ from core.errors import ConfigurationError, ProviderError, ProviderUnavailableEr
 from core.types import CompletionRequest, CompletionResponse, Health, PluginStatus
 from plugins.interfaces import CompletionStream, PluginContext
 from plugins.llm.ollama.options import OllamaOptions
-from plugins.ollama_server import CHAT, SERVICE, OllamaServer, mapping, not_pulled
-from plugins.streaming import Piece, Pricing, TextStream
-from plugins.upstream import translated
+from plugins.llm.routing.streaming import Pricing, StreamDelta, TextStream
+from plugins.vendors.ollama_server import CHAT, SERVICE, OllamaServer, mapping, not_pulled
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     import httpx
@@ -116,7 +116,7 @@ class OllamaProvider:
         return await stream.prime()
 
 
-async def _pieces(response: httpx.Response) -> AsyncIterator[Piece]:
+async def _pieces(response: httpx.Response) -> AsyncIterator[StreamDelta]:
     async for line in response.aiter_lines():
         if not line.strip():
             continue
@@ -124,7 +124,7 @@ async def _pieces(response: httpx.Response) -> AsyncIterator[Piece]:
         if "error" in event:
             raise ProviderUnavailableError(f"{SERVICE} broke off with an error.", next_step="See its own log.")
         message = event.get("message")
-        yield Piece(
+        yield StreamDelta(
             text=str(message.get("content") or "") if isinstance(message, dict) else "",
             model=event.get("model") or None,
             input_tokens=_count(event.get("prompt_eval_count")),

@@ -6,8 +6,8 @@ from core.errors import ConfigurationError
 from plugins.interfaces import PluginContext
 from plugins.llm.chat_completions import ChatCompletionsProvider, ChatRules
 from plugins.llm.openai.options import VENDOR_MODEL, OpenAIOptions
-from plugins.llm.prices import cost_usd
-from plugins.upstream import translated
+from plugins.llm.routing.prices import cost_usd
+from plugins.vendors.upstream import translated
 
 
 class OpenAIProvider(ChatCompletionsProvider):

@@ -30,7 +30,7 @@ from plugins.notifier.delivery import (
     to_each,
 )
 from plugins.notifier.email.composing import address_of, composed
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from email.message import EmailMessage

@@ -21,7 +21,7 @@ from plugins.interfaces import PluginContext
 from plugins.notifier.delivery import DeliveryOptions, LastWord, delivered, require_text, tls_context, to_each
 from plugins.notifier.posting import post
 from plugins.notifier.webhook.signing import key_of, signed_headers
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 SERVICE = "The webhook"
 EVENT = "event"

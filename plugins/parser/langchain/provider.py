@@ -16,8 +16,8 @@ from pydantic import Field
 from core.errors import ConfigurationError, DocumentError
 from core.types import Health, ParsedDocument, ParsedPage, PluginStatus
 from plugins.interfaces import PluginContext
-from plugins.langchain_classes import LANGCHAIN_MODULES, LangChainOptions, load
 from plugins.parser.text.provider import blocks_of
+from plugins.vendors.langchain_classes import LANGCHAIN_MODULES, LangChainOptions, load
 
 if TYPE_CHECKING:
     from langchain_core.document_loaders import BaseLoader

@@ -18,7 +18,7 @@ from plugins.parser.pdf.furniture import EdgeLine, furniture, is_at_edge
 from plugins.parser.pdf.hidden import hidden_spans
 from plugins.parser.pdf.side_by_side import processes, read_side_by_side
 from plugins.parser.pdf.text_map import PageText, read
-from plugins.parser.transfer import page_from_json, page_to_json
+from plugins.parser.sandbox.transfer import page_from_json, page_to_json
 
 HEADING_RATIO = 1.12
 HEADING_CHARACTERS = 120

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from functools import partial
 
-from core.types import Part, PartKind
+from core.types import EmbeddedFile, EmbeddedFileKind
 from plugins.parser.unstructured.pieces import squeezed
 
 MAX_SUBJECT = 100
 """Characters of a subject that name an attached mail."""
 
 
-def in_mail(raw: bytes) -> tuple[Part, ...]:
+def in_mail(raw: bytes) -> tuple[EmbeddedFile, ...]:
     """Files and whole mails in an eml file; pictures that its text shows in place are left out."""
     message = email.message_from_bytes(raw, EmailMessage, policy=email.policy.default)
-    return tuple(Part(_name(part), PartKind.ATTACHED, partial(_content, part)) for part in _attached(message))
+    return tuple(
+        EmbeddedFile(_name(part), EmbeddedFileKind.ATTACHED, partial(_content, part)) for part in _attached(message)
+    )
 
 
 def _attached(message: EmailMessage) -> Iterator[EmailMessage]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import DocumentError
-from core.types import BlockKind, ParsedDocument, Part, PartKind
+from core.types import BlockKind, EmbeddedFile, EmbeddedFileKind, ParsedDocument
 from plugins.parser.archives import BLOCK, MAX_MEMBERS, Budget, bomb
 from plugins.parser.unstructured.pieces import assemble, corrupt, squeezed, table
 
@@ -60,7 +60,7 @@ def read(file_path: Path) -> ParsedDocument:
     files = sum(not member.is_folder for member in found)
     said = f"Archive of {files:,} {'file' if files == 1 else 'files'}, {sum(m.size_bytes for m in found):,} bytes."
     rows = [["Name", "Size in bytes", "Date"], *([m.name, f"{m.size_bytes}", m.date] for m in found)]
-    parts = tuple(Part(m.name, PartKind.PACKED, m.content) for m in found if m.content)
+    parts = tuple(EmbeddedFile(m.name, EmbeddedFileKind.PACKED, m.content) for m in found if m.content)
     return ParsedDocument((assemble(1, [(BlockKind.TEXT, 0, said), *table(rows)]),), paged=False, parts=parts)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import DocumentError
-from core.types import ParsedDocument, ParsedPage, Part
+from core.types import EmbeddedFile, ParsedDocument, ParsedPage
 from plugins.parser.unstructured import attachments, elements
 from plugins.parser.unstructured.pieces import assemble, corrupt
 
@@ -24,7 +24,7 @@ def read(file_path: Path) -> ParsedDocument:
         DocumentError: There is none, or there are more than ``MAX_MAILS``.
     """
     pages: list[ParsedPage] = []
-    parts: list[Part] = []
+    parts: list[EmbeddedFile] = []
     for number, raw in enumerate(_mails(file_path), start=1):
         if number > MAX_MAILS:
             raise DocumentError(

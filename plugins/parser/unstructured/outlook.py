@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.types import BlockKind, Part, PartKind
+from core.types import BlockKind, EmbeddedFile, EmbeddedFileKind
 from plugins.parser.unstructured.elements import web_page
 from plugins.parser.unstructured.inner_mail import as_eml, file_name, inner_mail
 from plugins.parser.unstructured.pieces import Piece, corrupt
@@ -35,7 +35,7 @@ def read(file_path: Path) -> Iterator[Piece]:
             yield BlockKind.TEXT, 0, paragraph.strip()
 
 
-def attached(file_path: Path) -> tuple[Part, ...]:
+def attached(file_path: Path) -> tuple[EmbeddedFile, ...]:
     """What is attached to a msg file: files, and mails as eml files."""
     from olefile import OleFileIO
     from oxmsg.storage import Storage
@@ -50,17 +50,19 @@ def attached(file_path: Path) -> tuple[Part, ...]:
         raise corrupt("Outlook") from error
 
 
-def _part(found: Storage) -> Part:
+def _part(found: Storage) -> EmbeddedFile:
     from oxmsg.attachment import Attachment
     from oxmsg.domain import constants
 
     attachment = Attachment(found)
     if (mail := inner_mail(found)) is not None:
-        return Part(file_name(attachment), PartKind.ATTACHED, lambda: iter((as_eml(mail).as_bytes(),)))
+        return EmbeddedFile(file_name(attachment), EmbeddedFileKind.ATTACHED, lambda: iter((as_eml(mail).as_bytes(),)))
     name = attachment.file_name or attachment.properties.str_prop_value(constants.PID_DISPLAY_NAME) or ""
     if (content := attachment.file_bytes) is None:
-        return Part(name, PartKind.ATTACHED, problem="it is an object of another program; save it and upload it")
-    return Part(name, PartKind.ATTACHED, lambda: iter((content,)))
+        return EmbeddedFile(
+            name, EmbeddedFileKind.ATTACHED, problem="it is an object of another program; save it and upload it"
+        )
+    return EmbeddedFile(name, EmbeddedFileKind.ATTACHED, lambda: iter((content,)))
 
 
 def _head(message: Any) -> Iterator[Piece]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import ConfigurationError, ProviderError, ProviderUnavailableError
 from core.types import Health, PluginStatus
 from plugins.interfaces import PluginContext, RateLimitDecision
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from core.errors import ConfigurationError, ProviderError
 from plugins.reranker.cross_encoder.options import CrossEncoderOptions
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 _CHARACTERS = 16
 """More than tokens have, on average of a whole window, in any language."""

@@ -14,7 +14,7 @@ from plugins.interfaces import PluginContext
 from plugins.reranker.http.options import HttpRerankerOptions
 from plugins.reranker.http.shapes import CohereShape, Shape, TeiShape
 from plugins.reranker.ranking import encodable, passage_of, ranked
-from plugins.upstream import translated
+from plugins.vendors.upstream import translated
 
 SERVICE = "The rerank service"
 MAX_ANSWER_BYTES = 8_000_000

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.errors import ConfigurationError, ProviderError, ProviderUnavailableError
-from plugins.upstream import translated
 from plugins.vector_db.chroma import worker
 from plugins.vector_db.chroma.engine import SERVICE, Near, Rows, Shape, Where
 from plugins.vector_db.chroma.options import MEMORY, ChromaOptions
+from plugins.vendors.upstream import translated
 
 _START_S: Final = 60.0
 _CLOSE_S: Final = 4.0

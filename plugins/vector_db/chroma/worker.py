@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import ConfigurationError, ProviderError
-from plugins.upstream import translated
 from plugins.vector_db.chroma.engine import (
     SERVICE,
     CollectionGoneError,
@@ -26,6 +25,7 @@ from plugins.vector_db.chroma.engine import (
     Where,
     index_configuration,
 )
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from chromadb import Collection

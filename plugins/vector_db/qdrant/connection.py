@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import structlog
 
 from core.errors import ConfigurationError, ProviderError
-from plugins.upstream import translated
 from plugins.vector_db.qdrant.options import MEMORY, QdrantOptions
+from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient

@@ -59,7 +59,7 @@ def spans_counted(metrics: Metrics, name: str, status: str) -> float | None:
 
 
 def test_a_line_is_one_json_object_with_ecs_names(output: io.StringIO) -> None:
-    structlog.get_logger("services.answering").info("question_answered", passages=3, user_id="u1", level_name="x")
+    structlog.get_logger("services.answers.runs").info("question_answered", passages=3, user_id="u1", level_name="x")
     (line,) = lines(output)
     assert line.pop("@timestamp").endswith("Z")
     assert line == {
@@ -68,7 +68,7 @@ def test_a_line_is_one_json_object_with_ecs_names(output: io.StringIO) -> None:
         "event.action": "question_answered",
         "service.name": "gateway",
         "ecs.version": "8.11",
-        "log.logger": "services.answering",
+        "log.logger": "services.answers.runs",
         "user.id": "u1",
         "foundry.passages": 3,
         "foundry.level_name": "x",

@@ -30,12 +30,12 @@ from core.types import (
 from graph.build import AnswerGraph, build_graph, run
 from graph.context import AnswerSettings, GraphContext, Retrieval
 from graph.state import AnswerState
-from plugins.breaker import BreakerPolicy, Breakers
 from plugins.embedding.onnx import OnnxEmbedding
 from plugins.interfaces import CompletionStream, EmbeddingProvider, LLMProvider, PluginContext, Reranker, RoutedModel
 from plugins.llm.extractive import ExtractiveProvider
+from plugins.llm.routing.breaker import BreakerPolicy, Breakers
+from plugins.llm.routing.router import Route, Router, RoutingPolicy
 from plugins.reranker.none import NoReranker, NoRerankerOptions
-from plugins.router import Route, Router, RoutingPolicy
 
 PRINCIPAL = Principal(uuid4(), uuid4(), Role.VIEWER, "reader@alpha.example")
 Event = TypeVar("Event")

@@ -10,8 +10,8 @@ import pytest
 from core.errors import ProviderUnavailableError
 from core.events import AnswerEvent, NoticeEvent, NoticeKind, RefusalEvent, RefusalReason, ReplacedEvent, UsageEvent
 from core.types import Message
-from plugins.breaker import BreakerPolicy, Breakers
-from plugins.router import Route, Router
+from plugins.llm.routing.breaker import BreakerPolicy, Breakers
+from plugins.llm.routing.router import Route, Router
 from tests.unit.graph.conftest import HANDBOOK, Desk, ScriptedModel
 from tests.unit.graph.test_build import QUESTION, notices
 

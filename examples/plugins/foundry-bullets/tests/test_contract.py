@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from foundry_bullets import Bullets
 
-from plugins.contract import verify
+from plugins.framework.contract import verify
 from plugins.interfaces import PluginContext
 
 

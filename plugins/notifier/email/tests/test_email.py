@@ -14,9 +14,9 @@ import trustme
 
 from core.errors import ConfigurationError, ProviderError, ProviderUnavailableError, ValidationError
 from core.types import PluginStatus
+from plugins.framework.references import validate_options
 from plugins.interfaces import PluginContext
 from plugins.notifier.email import EmailNotifier
-from plugins.references import validate_options
 from tests.servers.hook_server import Fault
 from tests.servers.smtp_server import LOGIN, NOT_HERE, PASSWORD, SmtpServer
 

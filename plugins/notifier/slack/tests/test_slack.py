@@ -14,10 +14,10 @@ import pytest
 
 from core.errors import ConfigurationError, ProviderError, ProviderRateLimitError, ProviderUnavailableError
 from core.types import PluginStatus
+from plugins.framework.references import validate_options
 from plugins.interfaces import PluginContext
 from plugins.notifier.slack import SlackNotifier
 from plugins.notifier.slack.provider import MAX_SIGNS
-from plugins.references import validate_options
 from tests.servers.hook_server import Fault, SlackServer
 
 

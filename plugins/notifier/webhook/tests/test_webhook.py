@@ -18,10 +18,10 @@ import pytest
 import trustme
 
 from core.errors import ConfigurationError, ProviderError, ProviderUnavailableError
+from plugins.framework.references import validate_options
 from plugins.interfaces import PluginContext
 from plugins.notifier.webhook import WebhookNotifier
 from plugins.notifier.webhook.signing import key_of, signed_headers
-from plugins.references import validate_options
 from tests.servers.hook_server import Fault, HookServer, Posted
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

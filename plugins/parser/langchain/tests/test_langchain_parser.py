@@ -11,7 +11,7 @@ import pytest
 from core.errors import DocumentError
 from core.types import ParsedDocument, PluginStatus
 from plugins.parser.langchain.provider import LangChainParser, LangChainParserOptions
-from plugins.parser.sandbox import ParseLimits, ParserPool
+from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from tests.fixtures.documents import pdf_pages
 
 REFERENCE = "plugins.parser.langchain:LangChainParser"

@@ -16,7 +16,7 @@ from core.types import Box, ParsedDocument, ParsedPage, PluginStatus
 from plugins.parser import pages as drawn_pages
 from plugins.parser.ocr.provider import PICTURES, OcrOptions, OcrParser
 from plugins.parser.ocr.tesseract import INSTALL
-from plugins.parser.sandbox import ParseLimits, ParserPool
+from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from tests.fixtures.documents import HEIGHT, WIDTH, pdf_pages, with_damaged_pages
 from tests.fixtures.pictures import drawn, needs_tesseract, picture, scanned_pdf
 

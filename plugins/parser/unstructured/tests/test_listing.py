@@ -13,9 +13,9 @@ import pytest
 
 from core.errors import DocumentError
 from core.security.content_type import SUFFIXES, detect
-from core.types import BlockKind, ParsedDocument, Part, PartKind
+from core.types import BlockKind, EmbeddedFile, EmbeddedFileKind, ParsedDocument
 from plugins.parser.archives import MAX_MEMBERS
-from plugins.parser.sandbox import ParseLimits, ParserPool
+from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from plugins.parser.unstructured import UnstructuredParser
 from plugins.parser.unstructured.provider import UnstructuredOptions
 
@@ -162,7 +162,7 @@ def mail(*attachments: tuple[str, str, str]) -> EmailMessage:
     return message
 
 
-def content(part: Part) -> bytes:
+def content(part: EmbeddedFile) -> bytes:
     assert part.content is not None
     return b"".join(part.content())
 
@@ -177,7 +177,7 @@ async def test_what_is_attached_to_a_mail_are_parts_of_it(tmp_path: Path) -> Non
     assert "4711" not in document.text
     names = [part.name for part in document.parts]
     assert names == ["Prüfbericht 4.pdf", "prices.csv", "earlier.eml", "Valves.eml"]
-    assert {part.kind for part in document.parts} == {PartKind.ATTACHED}
+    assert {part.kind for part in document.parts} == {EmbeddedFileKind.ATTACHED}
     assert content(document.parts[1]) == b"pump,4711"
     assert b'filename="inner.txt"' in content(document.parts[2])
 

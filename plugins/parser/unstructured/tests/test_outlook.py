@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.security.content_type import detect
-from core.types import ParsedDocument, Part, PartKind
-from plugins.parser.parts import DAMAGED, TOO_MANY, PartLimits, write_out
+from core.types import EmbeddedFile, EmbeddedFileKind, ParsedDocument
+from plugins.parser.parts import DAMAGED, TOO_MANY, EmbeddedFileLimits, write_out
 from plugins.parser.unstructured.provider import UnstructuredOptions, UnstructuredParser
 from tests.fixtures.compound import Attached, mail_streams, outlook_mail
 
@@ -34,13 +34,13 @@ async def parsed(folder: Path, content: bytes, suffix: str) -> ParsedDocument:
     return await UnstructuredParser(UnstructuredOptions()).parse(path)
 
 
-async def parts_of(folder: Path, *attached: Attached) -> tuple[Part, ...]:
+async def parts_of(folder: Path, *attached: Attached) -> tuple[EmbeddedFile, ...]:
     document = await parsed(folder, outlook_mail("Offers", "See below.", attached=attached), ".msg")
     assert "4711" not in document.text
     return document.parts
 
 
-def content(part: Part) -> bytes:
+def content(part: EmbeddedFile) -> bytes:
     assert part.content is not None
     return b"".join(part.content())
 
@@ -48,7 +48,7 @@ def content(part: Part) -> bytes:
 async def test_an_attached_mail_is_a_file_with_its_head_text_and_attachments(tmp_path: Path) -> None:
     table = b"Part,Price\nPump,4711\n" * 500
     (part,) = await parts_of(tmp_path, offer(Attached(name="Preise März.csv", content=table)))
-    assert (part.name, part.kind, part.problem) == ("Angebot für Pumpen.eml", PartKind.ATTACHED, "")
+    assert (part.name, part.kind, part.problem) == ("Angebot für Pumpen.eml", EmbeddedFileKind.ATTACHED, "")
     (tmp_path / "part").write_bytes(content(part))
     assert detect(tmp_path / "part", part.name) == "message/rfc822"
     document = await parsed(tmp_path, content(part), ".eml")
@@ -97,7 +97,7 @@ async def test_heads_that_no_mail_can_have_do_not_spoil_the_file(tmp_path: Path)
 async def test_a_damaged_mail_in_a_mail_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
     half_a_character = Attached(name="bad", content=mail_streams("bad", "\ud800"))
     parts = await parts_of(tmp_path, half_a_character, offer(subject="good"))
-    told = write_out(parts, tmp_path, PartLimits(frozenset({PartKind.ATTACHED})))
+    told = write_out(parts, tmp_path, EmbeddedFileLimits(frozenset({EmbeddedFileKind.ATTACHED})))
     assert [(name, file, problem) for name, _, file, problem in told] == [
         ("bad.eml", "", DAMAGED),
         ("good.eml", "0", ""),
@@ -113,7 +113,7 @@ async def test_an_object_of_another_program_is_only_named(tmp_path: Path) -> Non
 async def test_attached_mails_count_against_the_limits_of_parts(tmp_path: Path) -> None:
     large = offer(Attached(name="a.bin", content=bytes(3000)), subject="large")
     parts = await parts_of(tmp_path, large, offer(subject="one"), offer(subject="two"))
-    limits = PartLimits(frozenset({PartKind.ATTACHED}), most=1, file_bytes=3000)
+    limits = EmbeddedFileLimits(frozenset({EmbeddedFileKind.ATTACHED}), most=1, file_bytes=3000)
     told = write_out(parts, tmp_path, limits)
     assert [(name, file, problem) for name, _, file, problem in told] == [
         ("large.eml", "", "It is too large"),

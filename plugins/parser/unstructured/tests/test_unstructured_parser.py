@@ -20,7 +20,7 @@ from pptx.util import Inches
 
 from core.errors import DocumentError
 from core.types import BlockKind, ParsedDocument, PluginStatus
-from plugins.parser.sandbox import ParseLimits, ParserPool
+from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from plugins.parser.unstructured.pieces import markdown_table
 from plugins.parser.unstructured.provider import BY_SUFFIX, UnstructuredOptions, UnstructuredParser
 

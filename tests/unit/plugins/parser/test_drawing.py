@@ -15,8 +15,8 @@ from PIL import Image
 
 from core.errors import NotFoundError
 from core.types import Box
-from plugins.parser.drawing import PageDrawer, Quote
-from plugins.parser.sandbox import ParseLimits
+from plugins.parser.sandbox.drawing import PageDrawer, Quote
+from plugins.parser.sandbox.pool import ParseLimits
 from tests.fixtures.documents import pdf_pages
 
 TEXT = "The relief valve opens at 6 bar."
@@ -55,7 +55,7 @@ async def test_a_page_that_is_not_there_is_said_to_be_missing(drawer: PageDrawer
 
 async def test_nothing_is_drawn_in_this_process_and_its_child_may_die(drawer: PageDrawer, file: Path) -> None:
     await drawer.draw(file, 1, 1.0)
-    (child,) = [one for one in psutil.Process().children() if "plugins.parser.child" in " ".join(one.cmdline())]
+    (child,) = [one for one in psutil.Process().children() if "plugins.parser.sandbox.child" in " ".join(one.cmdline())]
     os.kill(child.pid, signal.SIGKILL)
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110 - its parent is told later
         await asyncio.sleep(0.01)

@@ -9,48 +9,50 @@ from pathlib import Path
 import pytest
 
 from core.errors import DocumentError
-from core.types import Part, PartKind
-from plugins.parser.parts import DAMAGED, FOLDER, SIGN_BYTES, TOO_MANY, PartLimits, read_back, write_out
+from core.types import EmbeddedFile, EmbeddedFileKind
+from plugins.parser.parts import DAMAGED, FOLDER, SIGN_BYTES, TOO_MANY, EmbeddedFileLimits, read_back, write_out
 from tests.fixtures.pictures import drawn, picture
 
-ALL = PartLimits(frozenset(PartKind))
+ALL = EmbeddedFileLimits(frozenset(EmbeddedFileKind))
 NOTE = b"The relief valve opens at six bar."
 
 
-def part(content: bytes = NOTE, name: str = "note.txt", kind: PartKind = PartKind.ATTACHED) -> Part:
-    return Part(name, kind, lambda: iter((content,)))
+def part(
+    content: bytes = NOTE, name: str = "note.txt", kind: EmbeddedFileKind = EmbeddedFileKind.ATTACHED
+) -> EmbeddedFile:
+    return EmbeddedFile(name, kind, lambda: iter((content,)))
 
 
-def broken() -> Part:
+def broken() -> EmbeddedFile:
     def fail() -> Iterator[bytes]:
         yield NOTE
         raise ValueError("cut off")
 
-    return Part("cut.txt", PartKind.ATTACHED, fail)
+    return EmbeddedFile("cut.txt", EmbeddedFileKind.ATTACHED, fail)
 
 
-def problems(folder: Path, *parts: Part, limits: PartLimits = ALL) -> list[str]:
+def problems(folder: Path, *parts: EmbeddedFile, limits: EmbeddedFileLimits = ALL) -> list[str]:
     return [problem for _, _, _, problem in write_out(parts, folder, limits)]
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
-    told = write_out([part(), part(b"x,y\n1,2\n", "t.csv", PartKind.PACKED)], tmp_path, ALL)
+    told = write_out([part(), part(b"x,y\n1,2\n", "t.csv", EmbeddedFileKind.PACKED)], tmp_path, ALL)
     back = read_back(told, tmp_path, ALL)
     assert [(one.name, one.kind, b"".join(one.content())) for one in back if one.content] == [
-        ("note.txt", PartKind.ATTACHED, NOTE),
-        ("t.csv", PartKind.PACKED, b"x,y\n1,2\n"),
+        ("note.txt", EmbeddedFileKind.ATTACHED, NOTE),
+        ("t.csv", EmbeddedFileKind.PACKED, b"x,y\n1,2\n"),
     ]
 
 
 def test_only_kinds_that_are_wanted_are_written(tmp_path: Path) -> None:
-    limits = PartLimits(frozenset({PartKind.PACKED}))
-    told = write_out([part(), part(kind=PartKind.PACKED)], tmp_path, limits)
+    limits = EmbeddedFileLimits(frozenset({EmbeddedFileKind.PACKED}))
+    told = write_out([part(), part(kind=EmbeddedFileKind.PACKED)], tmp_path, limits)
     assert [file for _, _, file, _ in told] == ["", "0"]
     assert len(list((tmp_path / FOLDER).iterdir())) == 1
 
 
 def test_each_bound_is_kept_and_named(tmp_path: Path) -> None:
-    limits = PartLimits(frozenset(PartKind), most=2, file_bytes=40, total_bytes=60, types=("text/*",))
+    limits = EmbeddedFileLimits(frozenset(EmbeddedFileKind), most=2, file_bytes=40, total_bytes=60, types=("text/*",))
     parts = [part(), part(NOTE * 2), part(b"%PDF-1.4", "a.pdf"), part(NOTE), part(b"short"), part(b"third")]
     assert problems(tmp_path, *parts, limits=limits) == [
         "",
@@ -71,7 +73,7 @@ def test_what_cannot_be_read_leaves_the_others_and_no_file(tmp_path: Path) -> No
 def test_a_small_picture_of_a_mail_is_no_part_but_one_of_an_archive_is(tmp_path: Path) -> None:
     sign = picture(drawn(["Logo"]).resize((120, 160)))
     assert len(sign) < SIGN_BYTES
-    told = write_out([part(sign, "a.png"), part(sign, "b.png", PartKind.PACKED), part()], tmp_path, ALL)
+    told = write_out([part(sign, "a.png"), part(sign, "b.png", EmbeddedFileKind.PACKED), part()], tmp_path, ALL)
     assert [(name, file) for name, _, file, _ in told] == [("b.png", "0"), ("note.txt", "1")]
 
 

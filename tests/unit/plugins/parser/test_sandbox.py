@@ -13,8 +13,8 @@ import pytest
 
 from core.errors import DocumentError
 from core.types import BlockKind
-from plugins.parser.confinement import keeps_to_its_folder
-from plugins.parser.sandbox import ParseLimits, ParserPool
+from plugins.parser.sandbox.confinement import keeps_to_its_folder
+from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from tests.fixtures.documents import pdf_pages
 from tests.fixtures.parsers import BEGUN, REFERENCE
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.types import Block, BlockKind, Box, ParsedDocument, ParsedPage, Word
-from plugins.parser.transfer import from_json, to_json
+from plugins.parser.sandbox.transfer import from_json, to_json
 
 BLOCKS = st.builds(Block, st.sampled_from(BlockKind), st.integers(0, 50), st.integers(0, 50), st.integers(0, 6))
 BOXES = st.builds(Box, *[st.floats(0, 1)] * 4)

@@ -15,8 +15,8 @@ import pytest
 import structlog
 
 from core.errors import ConfigurationError
-from services.cli import main
 from services.commands import doctor
+from services.commands.cli import main
 from services.commands.user import random_password
 
 

@@ -1,0 +1,201 @@
+"""What happens in the first moment of a deletion?
+
+One transaction: nothing of it answers any more, work in hand loses its lease, statistics are put right, and a receipt
+says what is still to be removed and when. The rest is ``services.deletion.purge``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, any_, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.types import JsonValue
+from db.models import (
+    ApiKey,
+    Collection,
+    DeletionReceipt,
+    Document,
+    DocumentChunk,
+    DocumentVersion,
+    Grant,
+    Organization,
+    Session,
+    Task,
+    User,
+)
+from db.repositories.documents import with_parts
+from db.repositories.lexical import LexicalRepository
+from services.deletion.inventory import DataInventory, holding, id_array, of_documents
+from services.search_index.chunks import statistics_of
+from services.search_index.term_statistics import NOTHING
+from services.tasks.leases import LEASE
+
+CLAIMED = timedelta(seconds=60)
+"""Whoever closes goes on at once; if it does not, another process does after so long."""
+FOUND = "found"
+"""Where a receipt keeps, among its traces, the most that was found of it."""
+ENDS_AT = "leases_end_at"
+"""Where a receipt keeps, among its traces, until when a worker may still write vectors of what is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who wants something deleted."""
+
+    organization_id: UUID
+    requested_by: str
+
+
+async def soft_delete_document(session: AsyncSession, order: Order, document_id: UUID) -> UUID:
+    """Close one document, and those that lay in its file. Returns its receipt, as the others do."""
+    await _alone(session, order)
+    documents = await _with_parts(session, [document_id])
+    ends_at = await _soft_delete_documents(session, order, documents)
+    traces = await of_documents(session, documents, of_one=DataInventory())
+    return await _receipt(session, order, ("document", document_id), traces, ends_at)
+
+
+async def soft_delete_collection(session: AsyncSession, order: Order, collection_id: UUID) -> UUID:
+    """Close a collection and every document in it."""
+    await _alone(session, order)
+    collection = await session.get_one(Collection, collection_id, with_for_update=True)
+    collection.is_deleted, collection.name = True, f"deleted-{collection_id}"
+    await session.execute(delete(Grant).where(Grant.collection_id == collection_id))
+    documents = list(await session.scalars(select(Document.id).where(Document.collection_id == collection_id)))
+    ends_at = await _soft_delete_documents(session, order, documents)
+    traces = await of_documents(session, documents, of_one=DataInventory(collections=(collection_id,)))
+    return await _receipt(session, order, ("collection", collection_id), traces, ends_at)
+
+
+async def soft_delete_user(session: AsyncSession, order: Order, user_id: UUID, *, with_documents: bool) -> UUID:
+    """Close an account; no credential of it works from here on.
+
+    What it handed in for everybody stays, and belongs to nobody, or goes too; its own files go.
+    """
+    await _alone(session, order)
+    user = await session.get_one(User, user_id, with_for_update=True)
+    user.is_deleted, user.is_active, user.hashed_password = True, False, None
+    user.email = f"deleted-{user_id}@deleted.invalid"
+    user.preferences = {}
+    for table in (Session, ApiKey):
+        await session.execute(delete(table).where(table.user_id == user_id))
+    own = list(await session.scalars(select(Collection.id).where(Collection.user_id == user_id)))
+    theirs: ColumnElement[bool] = Document.collection_id.in_(own)
+    if with_documents:
+        theirs |= Document.user_id == user_id
+    documents = await _with_parts(session, list(await session.scalars(select(Document.id).where(theirs))))
+    ends_at = await _soft_delete_documents(session, order, documents)
+    traces = await of_documents(session, documents, of_one=DataInventory(collections=tuple(own), users=(user_id,)))
+    await session.execute(update(Collection).where(Collection.id.in_(own)).values(is_deleted=True))
+    await session.execute(update(Document).where(Document.user_id == user_id, ~theirs).values(user_id=None))
+    await session.execute(update(Task).where(Task.user_id == user_id).values(user_id=None))
+    return await _receipt(session, order, ("user", user_id), traces, ends_at)
+
+
+async def soft_delete_version(session: AsyncSession, order: Order, version: DocumentVersion) -> UUID | None:
+    """Give up a version that no longer answers; None when it answers or is being read. The document stays."""
+    document = await session.get_one(Document, version.document_id, with_for_update=True)
+    busy = select(Task.id).where(Task.version_id == version.id, Task.status.in_(("queued", "running"))).limit(1)
+    if document.active_version_id == version.id or await session.scalar(busy) is not None:
+        return None
+    tasks = await session.scalars(select(Task.id).where(Task.version_id == version.id))
+    chunks = select(func.count(DocumentChunk.id)).where(DocumentChunk.version_id == version.id)
+    found = {"document_versions": 1, "document_chunks": await session.scalar(chunks) or 0}
+    traces = DataInventory(
+        versions=(version.id,),
+        tasks=tuple(tasks),
+        parents=(version.document_id,),
+        indexes=await holding(session, [version.id]),
+        files=(version.file_path,),
+    )
+    receipt_id = await _receipt(session, order, ("version", version.id), traces, None, found)
+    # At once, or somebody could still let it answer again.
+    await session.execute(delete(DocumentVersion).where(DocumentVersion.id == version.id))
+    return receipt_id
+
+
+async def _alone(session: AsyncSession, order: Order) -> None:
+    """Uploads hold the organisation's row too: none slips in between."""
+    await session.get(Organization, order.organization_id, with_for_update=True)
+
+
+async def _with_parts(session: AsyncSession, documents: Sequence[UUID]) -> list[UUID]:
+    return list(await session.scalars(with_parts(Document.id == any_(id_array(documents)))))
+
+
+async def _soft_delete_documents(session: AsyncSession, order: Order, documents: Sequence[UUID]) -> datetime | None:
+    """They answer nobody any more. Returns until when somebody may still hold a lease on one."""
+    theirs = Task.document_id == any_(id_array(documents))
+    # Task before document, as a worker locks them that switches; and again, for what was queued in between.
+    ends_at = await _end_tasks(session, documents)
+    living = (
+        select(Document)
+        .where(
+            Document.organization_id == order.organization_id,
+            Document.id == any_(id_array(documents)),
+            ~Document.is_deleted,
+        )
+        .order_by(Document.id)
+        .with_for_update()
+    )
+    gone = NOTHING
+    for document in await session.scalars(living):
+        gone = gone.plus(await statistics_of(session, document.active_version_id))
+        document.is_deleted, document.active_version_id = True, None
+        document.filename, document.meta = f"deleted-{document.id}", {}
+    if gone.chunks:
+        await LexicalRepository(session).add(
+            order.organization_id, gone.term_chunks, chunks=gone.chunks, terms=gone.terms, sign=-1
+        )
+    later = await session.scalar(select(func.max(Task.lease_until)).where(theirs, Task.status == "running"))
+    await _end_tasks(session, documents)
+    return max(filter(None, (ends_at, later)), default=None)
+
+
+async def _end_tasks(session: AsyncSession, documents: Sequence[UUID]) -> datetime | None:
+    theirs = Task.document_id == any_(id_array(documents))
+    ends_at = await session.scalar(select(func.max(Task.lease_until)).where(theirs, Task.status == "running"))
+    await session.execute(
+        update(Task)
+        .where(theirs, Task.status.in_(("queued", "running")))
+        .values(
+            status="failed",
+            stage="failed",
+            failure_code="deleted",
+            attempts=Task.attempts + 1,
+            completed_at=func.now(),
+            lease_until=None,
+        )
+    )
+    return min(ends_at, datetime.now(UTC) + LEASE) if ends_at else None
+
+
+async def _receipt(
+    session: AsyncSession,
+    order: Order,
+    subject: tuple[str, UUID],
+    traces: DataInventory,
+    ends_at: datetime | None,
+    found: Mapping[str, int] | None = None,
+) -> UUID:
+    kind, subject_id = subject
+    kept: dict[str, JsonValue] = {**traces.packed(), FOUND: dict(found or {})}
+    if ends_at is not None:
+        kept[ENDS_AT] = ends_at.isoformat()
+    receipt = DeletionReceipt(
+        id=uuid4(),
+        organization_id=order.organization_id,
+        subject=kind,
+        subject_id=subject_id,
+        requested_by=order.requested_by,
+        traces=kept,
+        next_try_at=datetime.now(UTC) + CLAIMED,
+    )
+    session.add(receipt)
+    await session.flush()
+    return receipt.id

@@ -1,0 +1,77 @@
+"""How is reading a document stopped?
+
+Only its row changes. Whoever reads it names the token it was given in every write, and finds that it has the task no
+more; vectors that were stored until then belong to a version that never answered.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import func, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from core.errors import ConflictError, NotFoundError
+from core.identity import Principal
+from core.states import IngestionStage
+from db.models import Document, Task
+from db.repositories.documents import DocumentRepository
+from services.access import require_document_writer
+from services.audit import ClientInfo, record
+from services.indexing.partial_publication import take_back
+from services.uploads.receipts import receipt_of
+from services.views.uploads import Receipt
+
+CANCELLED = "Reading it was stopped."
+READ_AGAIN = "Read it again when it is wanted."
+
+
+async def cancel_task(session: AsyncSession, principal: Principal, task_id: UUID, *, client: ClientInfo) -> Receipt:
+    """End a task that has not ended.
+
+    Raises:
+        NotFoundError: Absent or not the principal's to see.
+        ConflictError: It has ended already.
+    """
+    rows = await DocumentRepository(session).list_tasks(principal, limit=1, task_id=task_id)
+    if not rows:
+        raise NotFoundError(f"There is no task {task_id} that you may see.")
+    task, version = rows[0]
+    await require_document_writer(session, principal, await session.get_one(Document, version.document_id))
+    cancelled = await session.scalar(
+        update(Task)
+        .where(Task.id == task_id, Task.status.in_(("queued", "running")))
+        .values(
+            status="failed",
+            stage=IngestionStage.FAILED.value,
+            attempts=Task.attempts + 1,
+            failure_code="cancelled",
+            error_message=CANCELLED,
+            next_step=READ_AGAIN,
+            completed_at=func.now(),
+            lease_until=None,
+        )
+        .returning(Task.document_id)
+    )
+    if cancelled is None:
+        raise ConflictError("It has ended already.", next_step="Look at its receipt.")
+    document = await session.get_one(Document, cancelled, with_for_update=True)
+    await take_back(session, document, version)
+    version.failure_code, version.error_message = "cancelled", CANCELLED
+    if document.active_version_id is None:
+        document.status, document.error_message = "failed", CANCELLED
+    else:
+        document.status = "ready"
+    record(
+        session,
+        organization_id=principal.organization_id,
+        user_id=principal.user_id,
+        action="updated",
+        resource_type="task",
+        resource_id=task_id,
+        client=client,
+        after={"cancelled": True},
+    )
+    await session.flush()
+    await session.refresh(task)
+    return receipt_of(task, version)
