@@ -125,7 +125,7 @@ async def read_by_us(
             memory.look()
             await asyncio.sleep(ASK_S)
         for task_id in waiting:
-            receipt = await services.ingestion.receipt(principal, task_id)
+            receipt = await services.tasks.receipt(principal, task_id)
             if receipt.status is TaskStatus.COMPLETED:
                 pages[receipt.filename] = receipt.pages or 1
             else:

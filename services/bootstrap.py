@@ -44,12 +44,13 @@ from services.answers.conversations import ChatService
 from services.answers.runs import AnsweringService, ContextFactory
 from services.answers.starters import StarterService, sample_starters
 from services.blobs import MEGABYTE, BlobStore
-from services.connections import application_address, owner_address, redis_url
+from services.connections import application_address, maintenance_address, owner_address, redis_url
 from services.deletion.inventory import Stores
 from services.deletion.service import RemovalService
 from services.documents.documents import DocumentService
 from services.documents.versions import VersionService
 from services.indexing.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
+from services.indexing.tasks import TaskService
 from services.models.llm import Models, open_models
 from services.models.model_policy import DataPolicyService
 from services.models.reranker import Reranking, open_reranking
@@ -81,6 +82,7 @@ class Services:
     queue: JobQueue
     blobs: BlobStore
     lexical: LexicalIndex
+    stores: Stores
     embedding: EmbeddingProvider
     vectors: VectorDBProvider
     indexes: Indexes
@@ -91,6 +93,7 @@ class Services:
     removal: RemovalService
     tenants: TenantService
     ingestion: IngestionService
+    tasks: TaskService
     uploads: ResumableUploads
     versions: VersionService
     chats: ChatService
@@ -249,6 +252,7 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
     models, policies = open_models(settings, plugins, infrastructure.redis), DataPolicyService(database)
     reranking = open_reranking(settings, plugins, infrastructure.context)
     ingestion = IngestionService(database, infrastructure.blobs, infrastructure.queue, settings.ingestion)
+    tasks = TaskService(database)
     stores = Stores(indexes, infrastructure.blobs, infrastructure.queue, infrastructure.redis)
     removal = RemovalService(database, stores, backup_days=settings.storage.backup_days)
     template = _graph_context(settings, models, reranking, retriever, embedding)
@@ -260,6 +264,7 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
         queue=infrastructure.queue,
         blobs=infrastructure.blobs,
         lexical=infrastructure.lexical,
+        stores=stores,
         embedding=embedding,
         vectors=vectors,
         indexes=indexes,
@@ -274,9 +279,14 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
         ),
         documents=DocumentService(database, infrastructure.blobs, removal, drawer=infrastructure.drawer),
         removal=removal,
-        tenants=TenantService(settings, database, stores),
+        tenants=TenantService(
+            maintenance_address(settings), database, stores, backup_days=settings.storage.backup_days
+        ),
         ingestion=ingestion,
-        uploads=ResumableUploads(infrastructure.blobs, ingestion, max_file_bytes=settings.ingestion.max_file_bytes),
+        tasks=tasks,
+        uploads=ResumableUploads(
+            infrastructure.blobs, ingestion, tasks.receipt, max_file_bytes=settings.ingestion.max_file_bytes
+        ),
         versions=VersionService(database, indexes, infrastructure.lexical, ingestion),
         chats=infrastructure.chats,
         starters=StarterService(database, sample_starters()),

@@ -110,7 +110,7 @@ async def load_texts(services: Services, principal: Principal, texts: Mapping[st
     while waiting:
         done = 0
         for task_id in list(waiting)[:50]:
-            receipt = await services.ingestion.receipt(principal, task_id)
+            receipt = await services.tasks.receipt(principal, task_id)
             if receipt.status is TaskStatus.FAILED:
                 raise ValidationError(f"{waiting[task_id]} was not read: {receipt.error_message}")
             if receipt.status is TaskStatus.COMPLETED:

@@ -19,7 +19,7 @@ from db.repositories.accounts import AccountRepository
 from db.unit_of_work import Database
 from services.accounts.accounts import create_sign_in_link
 from services.audit import ClientInfo, record
-from services.connections import application_address
+from services.connections import application_address, maintenance_address
 from services.operations import tenants
 from services.uploads.uploads import DEFAULT_COLLECTION
 
@@ -43,7 +43,7 @@ class FirstAccount:
 
 async def ensure_first_account(settings: Settings) -> FirstAccount | None:
     """Make the first organisation and its administrator; None when there is one already."""
-    if await tenants.first_organization(settings) is not None:
+    if await tenants.first_organization(maintenance_address(settings)) is not None:
         return None
     database = Database(create_engine(application_address(settings), pool_size=2))
     try:
@@ -135,7 +135,7 @@ async def _find(database: Database, settings: Settings, email: str | None) -> tu
         if found is None:
             raise NotFoundError(f"There is no account {email}.", next_step="foundry user list shows all.")
         return found.user_id, found.organization_id
-    organization_id = await tenants.first_organization(settings)
+    organization_id = await tenants.first_organization(maintenance_address(settings))
     if organization_id is None:
         raise NotFoundError("There is no account yet.", next_step="Start foundry up once.")
     async with database.transaction(organization_id) as session:

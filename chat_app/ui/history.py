@@ -1,4 +1,7 @@
-"""How do stored conversations look to Chainlit? A projection; ``services.answers.conversations`` alone writes messages."""
+"""How do stored conversations look to Chainlit?
+
+A projection: ``services.answers.conversations`` alone writes messages.
+"""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def until_read(services: Services, who: ChatCaller, taken: TakenIn) -> fro
     while waiting:
         await asyncio.sleep(POLL_S)
         for task_id in list(waiting):
-            receipt = await services.ingestion.receipt(who.principal, task_id)
+            receipt = await services.tasks.receipt(who.principal, task_id)
             if receipt.status is TaskStatus.COMPLETED:
                 ready.add(receipt.document_id)
             if receipt.status in {TaskStatus.COMPLETED, TaskStatus.FAILED}:

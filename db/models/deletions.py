@@ -32,7 +32,8 @@ class DeletionReceipt(Tenant, Base):
     removed: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
     left: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
     traces: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
-    """Ids and digests of everything that goes with it, see ``services.deletion.inventory``; empty for an organisation."""
+    """Ids and digests of everything that goes with it, see ``services.deletion.inventory``;
+    empty for an organisation."""
     next_try_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     backups_until: Mapped[date | None]

@@ -117,7 +117,8 @@ class DocumentVersion(Tenant, Base):
     signature: Mapped[bytes | None] = mapped_column(deferred=True)
     """MinHash of its text, see ``services.uploads.near_duplicates``; None for what was read before there were any."""
     term_counts: Mapped[bytes | None] = mapped_column(deferred=True)
-    """What it adds to the statistics while it answers, see ``services.search_index.term_statistics``; None for what was read before."""
+    """What it adds to the statistics while it answers, see ``services.search_index.term_statistics``.
+    None for what was read before."""
     valid_from: Mapped[datetime | None]
     valid_to: Mapped[datetime | None]
     failure_code: Mapped[str | None]

@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal[
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 FILE = "plugin.yaml"
-_ROOT = Path(__file__).parent
+_ROOT = Path(__file__).parents[1]
 
 
 class Manifest(BaseModel):

@@ -11,7 +11,7 @@ from core.identity import Principal
 from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
 
-SAMPLES = Path(__file__).resolve().parents[1] / "examples" / "starters.jsonl"
+SAMPLES = Path(__file__).resolve().parents[2] / "examples" / "starters.jsonl"
 SHOWN = 4
 
 

@@ -88,7 +88,7 @@ async def ended_well(services: Services, principal: Principal, receipt: Receipt)
     """Wait for a task, print how it ended, and say whether that was well."""
     while receipt.status in ("queued", "running"):
         await asyncio.sleep(_POLL_S)
-        receipt = await services.ingestion.receipt(principal, receipt.task_id)
+        receipt = await services.tasks.receipt(principal, receipt.task_id)
     if receipt.status == "failed":
         typer.echo(f"{receipt.filename}: {receipt.error_message} {receipt.next_step or ''}".rstrip())
         return False

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from redis.asyncio import Redis
 
 from core.errors import ConflictError
 from db.engine import create_engine
@@ -15,7 +14,7 @@ from db.maintenance import MaintenanceDatabase
 from services.bootstrap import open_services
 from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
-from services.connections import maintenance_address, redis_url
+from services.connections import maintenance_address
 from services.maintenance.findings import MaintenanceKind
 from services.maintenance.jobs import rounds_of
 from services.views.operations import MaintenanceView
@@ -39,10 +38,12 @@ def maintain(
 
 async def _maintain(kinds: Sequence[MaintenanceKind], data_dir: Path | None) -> list[MaintenanceView]:
     async with any_stack(data_dir, say=say) as stack, open_services() as services:
-        redis = Redis.from_url(redis_url(stack.settings))
         database = MaintenanceDatabase(create_engine(maintenance_address(stack.settings), pool_size=3))
         try:
-            rounds = rounds_of(services, database, redis)
+            settings = services.settings
+            rounds = rounds_of(
+                database, services.stores, settings.maintenance, backup_days=settings.storage.backup_days
+            )
             reports = []
             for kind in kinds:
                 report = await rounds.run_one(kind)
@@ -54,4 +55,3 @@ async def _maintain(kinds: Sequence[MaintenanceKind], data_dir: Path | None) -> 
             return reports
         finally:
             await database.close()
-            await redis.aclose()

@@ -1,8 +1,4 @@
-"""How is reading a document stopped?
-
-Only its row changes. Whoever reads it names the token it was given in every write, and finds that it has the task no
-more; vectors that were stored until then belong to a version that never answered.
-"""
+"""How far is reading a document, and how is it stopped?"""
 
 from __future__ import annotations
 
@@ -16,9 +12,11 @@ from core.identity import Principal
 from core.states import IngestionStage
 from db.models import Document, Task
 from db.repositories.documents import DocumentRepository
+from db.unit_of_work import Database
 from services.access import require_document_writer
 from services.audit import ClientInfo, record
 from services.indexing.partial_publication import take_back
+from services.uploads.near_duplicates import similar_to
 from services.uploads.receipts import receipt_of
 from services.views.uploads import Receipt
 
@@ -26,8 +24,51 @@ CANCELLED = "Reading it was stopped."
 READ_AGAIN = "Read it again when it is wanted."
 
 
+class TaskService:
+    """Receipts of what waits, is read or was read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def receipt(self, principal: Principal, task_id: UUID) -> Receipt:
+        """How far a task is, and which documents say the same.
+
+        Raises:
+            NotFoundError: Absent or not yours to see.
+        """
+        async with self._database.transaction(principal.organization_id) as session:
+            documents = DocumentRepository(session)
+            rows = await documents.list_tasks(principal, limit=1, task_id=task_id)
+            if not rows:
+                raise NotFoundError(f"There is no task {task_id} that you may see.")
+            task, version = rows[0]
+            places = await documents.queue_positions([task])
+            similar = await similar_to(session, documents.readable(principal), version)
+            return receipt_of(task, version, queue_position=places.get(task_id), similar=similar)
+
+    async def list_tasks(self, principal: Principal, *, limit: int = 50) -> tuple[Receipt, ...]:
+        """The newest tasks of readable documents."""
+        async with self._database.transaction(principal.organization_id) as session:
+            rows = await DocumentRepository(session).list_tasks(principal, limit=limit)
+            places = await DocumentRepository(session).queue_positions([row[0] for row in rows])
+            return tuple(receipt_of(task, version, queue_position=places.get(task.id)) for task, version in rows)
+
+    async def cancel(self, principal: Principal, task_id: UUID, *, client: ClientInfo) -> Receipt:
+        """Stop reading a document, or do not begin; an older version of it goes on answering.
+
+        Raises:
+            NotFoundError: Absent or not yours to see.
+            ConflictError: It has ended already.
+        """
+        async with self._database.transaction(principal.organization_id) as session:
+            return await cancel_task(session, principal, task_id, client=client)
+
+
 async def cancel_task(session: AsyncSession, principal: Principal, task_id: UUID, *, client: ClientInfo) -> Receipt:
     """End a task that has not ended.
+
+    Only its row changes. Whoever reads it names the token it was given in every write, and finds that it has
+    the task no more; vectors that were stored until then belong to a version that never answered.
 
     Raises:
         NotFoundError: Absent or not the principal's to see.

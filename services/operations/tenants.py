@@ -12,15 +12,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select
 from sqlalchemy.orm import aliased
 
-from config.models import Settings
 from core.errors import ConflictError
 from core.identity import Principal, Role, Scope
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from db.models import DeletionReceipt, Document, MaintenanceReport, Organization, User
 from db.unit_of_work import Database
+from db.urls import DatabaseAddress
 from services.audit import ClientInfo, record
-from services.connections import maintenance_address
 from services.deletion.inventory import Stores
 from services.deletion.organizations import OrganizationDeletion
 from services.deletion.purge import view_of
@@ -30,9 +29,9 @@ from services.views.deletion import DeletionView
 from services.views.operations import MaintenanceView, OrganizationView
 
 
-async def first_organization(settings: Settings) -> UUID | None:
+async def first_organization(maintenance: DatabaseAddress) -> UUID | None:
     """The organisation made at the first start; None before it."""
-    database = MaintenanceDatabase(create_engine(maintenance_address(settings), pool_size=1))
+    database = MaintenanceDatabase(create_engine(maintenance, pool_size=1))
     try:
         async with database.transaction() as session:
             statement = (
@@ -47,12 +46,18 @@ async def first_organization(settings: Settings) -> UUID | None:
 
 
 class TenantService:
-    """Organisations and upkeep; each call opens the role that sees all, for they are rare."""
+    """Organisations and upkeep; each call opens the role that sees all, for they are rare.
 
-    def __init__(self, settings: Settings, database: Database, stores: Stores) -> None:
-        self._settings = settings
+    Args:
+        maintenance: Where and as whom that role connects.
+        backup_days: So long backups are kept, which receipts of deletions say.
+    """
+
+    def __init__(self, maintenance: DatabaseAddress, database: Database, stores: Stores, *, backup_days: int) -> None:
+        self._address = maintenance
         self._database = database
         self._stores = stores
+        self._backup_days = backup_days
 
     async def organizations(self, principal: Principal) -> tuple[OrganizationView, ...]:
         """All, oldest first."""
@@ -113,14 +118,14 @@ class TenantService:
 
     @asynccontextmanager
     async def _maintenance(self) -> AsyncIterator[MaintenanceDatabase]:
-        database = MaintenanceDatabase(create_engine(maintenance_address(self._settings), pool_size=1))
+        database = MaintenanceDatabase(create_engine(self._address, pool_size=1))
         try:
             yield database
         finally:
             await database.close()
 
     def _deletion(self, maintenance: MaintenanceDatabase) -> OrganizationDeletion:
-        return OrganizationDeletion(maintenance, self._stores, backup_days=self._settings.storage.backup_days)
+        return OrganizationDeletion(maintenance, self._stores, backup_days=self._backup_days)
 
     async def _note(self, principal: Principal, action: str, kind: str, subject: object, client: ClientInfo) -> None:
         async with self._database.transaction(principal.organization_id) as session:

@@ -40,8 +40,8 @@ MAX_DESCENDANTS = 1_000
 MAX_NAMED, MAX_NAME = 50, 200
 NOT_ASKED = {
     EmbeddedFileKind.ATTACHED: "Attached and not read: {names}. Save what you need of it as files and upload them.",
-    EmbeddedFileKind.PACKED: "The archive is listed, not unpacked: what its files say is not searchable. Unpack it and upload "
-    "the files, or let an administrator allow ingestion.unpack_archives.",
+    EmbeddedFileKind.PACKED: "The archive is listed, not unpacked: what its files say is not searchable. Unpack it "
+    "and upload the files, or let an administrator allow ingestion.unpack_archives.",
 }
 
 

@@ -12,7 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -45,12 +45,22 @@ class _Kept:
     task_id: str | None = None
 
 
-class ResumableUploads:
-    """Begins uploads, takes pieces, and hands in what is whole."""
+ReceiptOf = Callable[[Principal, UUID], Awaitable[Receipt]]
 
-    def __init__(self, blobs: BlobStore, ingestion: IngestionService, *, max_file_bytes: int) -> None:
+
+class ResumableUploads:
+    """Begins uploads, takes pieces, and hands in what is whole.
+
+    Args:
+        receipt: How far a task is, of one who may see it.
+    """
+
+    def __init__(
+        self, blobs: BlobStore, ingestion: IngestionService, receipt: ReceiptOf, *, max_file_bytes: int
+    ) -> None:
         self._blobs = blobs
         self._ingestion = ingestion
+        self._receipt_of = receipt
         self.max_file_bytes = max_file_bytes
 
     async def begin(
@@ -101,7 +111,7 @@ class ResumableUploads:
         view = _view(upload_id, part, kept)
         if kept.task_id is None:
             return view
-        receipt = await self._ingestion.receipt(principal, UUID(kept.task_id))
+        receipt = await self._receipt_of(principal, UUID(kept.task_id))
         return view.model_copy(update={"receipt": receipt})
 
     async def append(

@@ -33,7 +33,6 @@ from db.unit_of_work import Database
 from services.access import own_collection, require_document_writer, require_own_quota, require_writer
 from services.audit import ClientInfo, record
 from services.blobs import BlobStore, StoredBlob
-from services.indexing.tasks import cancel_task
 from services.tasks.queue import JobQueue
 from services.uploads.admission import (
     Content,
@@ -151,39 +150,6 @@ class IngestionService:
             receipt = receipt_of(task, version)
         await self._ring(principal.organization_id, receipt.task_id)
         return receipt
-
-    async def receipt(self, principal: Principal, task_id: UUID) -> Receipt:
-        """How far a task is, and which documents say the same.
-
-        Raises:
-            NotFoundError: Absent or not yours to see.
-        """
-        async with self._database.transaction(principal.organization_id) as session:
-            documents = DocumentRepository(session)
-            rows = await documents.list_tasks(principal, limit=1, task_id=task_id)
-            if not rows:
-                raise NotFoundError(f"There is no task {task_id} that you may see.")
-            task, version = rows[0]
-            places = await documents.queue_positions([task])
-            similar = await _similar(session, principal, version)
-            return receipt_of(task, version, queue_position=places.get(task_id), similar=similar)
-
-    async def list_tasks(self, principal: Principal, *, limit: int = 50) -> tuple[Receipt, ...]:
-        """The newest tasks of readable documents."""
-        async with self._database.transaction(principal.organization_id) as session:
-            rows = await DocumentRepository(session).list_tasks(principal, limit=limit)
-            places = await DocumentRepository(session).queue_positions([row[0] for row in rows])
-            return tuple(receipt_of(task, version, queue_position=places.get(task.id)) for task, version in rows)
-
-    async def cancel(self, principal: Principal, task_id: UUID, *, client: ClientInfo) -> Receipt:
-        """Stop reading a document, or do not begin; an older version of it goes on answering.
-
-        Raises:
-            NotFoundError: Absent or not yours to see.
-            ConflictError: It has ended already.
-        """
-        async with self._database.transaction(principal.organization_id) as session:
-            return await cancel_task(session, principal, task_id, client=client)
 
     # -- steps of an upload
 

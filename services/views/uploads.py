@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from pydantic import Field
+
 from core.states import IngestionStage, TaskStatus
 from services.views.base import View
 
@@ -75,7 +77,7 @@ class Receipt(View):
     similar: tuple[SimilarView, ...] = ()
     queue_position: int | None = None
     seconds_left: int | None = None
-    stages: dict[str, float] = {}
+    stages: dict[str, float] = Field(default_factory=dict)
     coverage: CoverageView | None = None
     created_at: datetime
     started_at: datetime | None = None

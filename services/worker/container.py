@@ -31,7 +31,7 @@ from services.bootstrap import Services
 from services.connections import maintenance_address, redis_url
 from services.deletion.resume import Unfinished
 from services.indexing.pipeline import Ended, IngestionPipeline, Parse, Take, rules_for
-from services.maintenance.jobs import rounds_of, unfinished_of
+from services.maintenance.jobs import rounds_of
 from services.maintenance.rounds import Rounds
 from services.notifications.notifications import Notifications
 from services.reload import ServiceReloader, open_reloader
@@ -164,8 +164,8 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                 sweep,
                 _migrator(services, maintenance),
                 Superseded(maintenance, services.indexes),
-                unfinished_of(services, maintenance, live.redis),
-                rounds_of(services, maintenance, live.redis),
+                _unfinished(services, maintenance),
+                _rounds(services, maintenance),
                 sweep_interval_s=min(settings.queue.sweep_interval_s, 5),
                 spare_mb=settings.ingestion.spare_memory_mb,
             )
@@ -174,8 +174,8 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                     _pipeline(new, _parse_with(new.settings, pool), notices.document_ended),
                     _migrator(new, maintenance),
                     Superseded(maintenance, new.indexes),
-                    unfinished_of(new, maintenance, live.redis),
-                    rounds_of(new, maintenance, live.redis),
+                    _unfinished(new, maintenance),
+                    _rounds(new, maintenance),
                 ),
                 lambda: worker.in_hand | notices.in_hand,
             )
@@ -272,6 +272,15 @@ def _migrator(services: Services, maintenance: MaintenanceDatabase) -> IndexMigr
     return IndexMigrator(
         maintenance, services.queue, services.indexes, str(rules_for(services.settings, services.embedding))
     )
+
+
+def _unfinished(services: Services, maintenance: MaintenanceDatabase) -> Unfinished:
+    return Unfinished(maintenance, services.stores, backup_days=services.settings.storage.backup_days)
+
+
+def _rounds(services: Services, maintenance: MaintenanceDatabase) -> Rounds:
+    settings = services.settings
+    return rounds_of(maintenance, services.stores, settings.maintenance, backup_days=settings.storage.backup_days)
 
 
 def _pipeline(services: Services, parse: Parse, ended: Ended) -> IngestionPipeline:

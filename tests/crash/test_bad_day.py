@@ -124,10 +124,10 @@ async def hand_in(department: Department, file: GeneratedFile) -> Receipt:
 
 
 async def receipts(department: Department, ids: Sequence[UUID]) -> list[Receipt]:
-    ingestion, me = department.services.ingestion, department.principal
+    tasks, me = department.services.tasks, department.principal
     while True:
         try:
-            return [await ingestion.receipt(me, task_id) for task_id in ids]
+            return [await tasks.receipt(me, task_id) for task_id in ids]
         except KnowledgeFoundryError:
             await asyncio.sleep(0.2)
 

@@ -73,7 +73,7 @@ async def test_nothing_of_one_organisation_reaches_another(
     for attempt in (
         services.documents.get(other.principal, receipt.document_id),
         services.documents.file(other.principal, receipt.document_id, receipt.version_id),
-        services.ingestion.receipt(other.principal, receipt.task_id),
+        services.tasks.receipt(other.principal, receipt.task_id),
         services.documents.delete(other.principal, receipt.document_id, client=CLIENT),
     ):
         with pytest.raises(NotFoundError):

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import func, select, text, update
 
 from config.loader import load_settings
@@ -65,10 +64,10 @@ class Caretaker:
 
 
 @pytest.fixture
-async def caretaker(services: Services, environment: dict[str, str], redis_client: Redis) -> AsyncIterator[Caretaker]:
+async def caretaker(services: Services, environment: dict[str, str]) -> AsyncIterator[Caretaker]:
     chosen = load_settings(environ=environment | {"FOUNDRY__maintenance__keep_versions": "1"})
     database = MaintenanceDatabase(create_engine(maintenance_address(chosen.settings), pool_size=3))
-    yield Caretaker(database, rounds_of(replace(services, settings=chosen.settings), database, redis_client))
+    yield Caretaker(database, rounds_of(database, services.stores, chosen.settings.maintenance, backup_days=30))
     await database.close()
 
 

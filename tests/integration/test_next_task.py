@@ -171,7 +171,7 @@ async def test_a_task_whose_worker_died_is_taken_up_after_a_pause(
         assert await reader.until(2) == ["over", "fresh"]
         await finish(dispatcher, reader)
     for receipt in receipts:
-        ended = await department.services.ingestion.receipt(department.principal, receipt.task_id)
+        ended = await department.services.tasks.receipt(department.principal, receipt.task_id)
         assert (ended.status, ended.attempts) == (TaskStatus.COMPLETED, 2)
 
 

@@ -334,5 +334,5 @@ async def test_a_document_that_moves_to_another_index_is_nobodys_news(
     async with opened() as telling:
         await telling.accept(organization, move.id)
         await telling.drain()
-    assert (await department.services.ingestion.receipt(department.principal, move.id)).status is TaskStatus.COMPLETED
+    assert (await department.services.tasks.receipt(department.principal, move.id)).status is TaskStatus.COMPLETED
     assert mail.taken == []

@@ -66,13 +66,13 @@ async def test_a_viewer_asks_his_own_file_and_nobody_else_can(house: House) -> N
         assert (await house.services.documents.list_page(stranger)).items == ()
         collections = await house.services.documents.list_collections(stranger)
         assert [(one.name, one.document_count) for one in collections] == [("General", 0)]
-        assert await house.services.ingestion.list_tasks(stranger) == ()
+        assert await house.services.tasks.list_tasks(stranger) == ()
         with pytest.raises(NotFoundError):
             await house.services.documents.get(stranger, receipt.document_id)
         with pytest.raises(NotFoundError):
             await house.services.documents.delete(stranger, receipt.document_id, client=CLIENT)
         with pytest.raises(NotFoundError):
-            await house.services.ingestion.receipt(stranger, receipt.task_id)
+            await house.services.tasks.receipt(stranger, receipt.task_id)
         with pytest.raises(NotFoundError):
             await house.services.documents.passage(stranger, hit.chunk_id)
 
@@ -95,7 +95,7 @@ async def test_own_files_are_listed_read_again_stopped_and_removed_by_their_owne
     shown = await house.services.documents.list_page(house.vera)
     assert {item.filename: item.may_change for item in shown.items} == {"pay.txt": True, "handbook.txt": False}
     again = await house.services.ingestion.reindex(house.vera, receipt.document_id, client=CLIENT)
-    await house.services.ingestion.cancel(house.vera, again.task_id, client=CLIENT)
+    await house.services.tasks.cancel(house.vera, again.task_id, client=CLIENT)
     deleted = await house.services.documents.delete(house.vera, receipt.document_id, client=CLIENT)
     assert deleted.completed_at is not None
     assert (await house.services.documents.list_page(house.vera, mine=True)).items == ()
@@ -111,7 +111,7 @@ async def test_the_same_name_in_two_own_collections_is_two_documents(house: Hous
 async def test_a_viewer_cannot_stop_or_read_again_what_is_shared(house: House) -> None:
     receipt = await house.at(house.editor).upload("handbook.txt", b"The handbook is for everybody.")
     with pytest.raises(AuthorizationError):
-        await house.services.ingestion.cancel(house.vera, receipt.task_id, client=CLIENT)
+        await house.services.tasks.cancel(house.vera, receipt.task_id, client=CLIENT)
     with pytest.raises(AuthorizationError):
         await house.services.ingestion.reindex(house.vera, receipt.document_id, client=CLIENT)
 

@@ -94,7 +94,7 @@ async def half_read(
 
 
 async def now(department: Department, receipt: Receipt) -> Receipt:
-    return await department.services.ingestion.receipt(department.principal, receipt.task_id)
+    return await department.services.tasks.receipt(department.principal, receipt.task_id)
 
 
 async def found(department: Department, question: str = FIRST) -> tuple[SearchHit, ...]:
@@ -146,15 +146,15 @@ async def test_what_answered_is_taken_back_when_reading_is_stopped(
     department: Department, caretaker: Caretaker
 ) -> None:
     receipt = await department.upload("valves.txt", b"6")
-    ingestion, me = department.services.ingestion, department.principal
+    tasks, me = department.services.tasks, department.principal
     async with half_read(department, receipt):
         assert await found(department)
-        await ingestion.cancel(me, receipt.task_id, client=CLIENT)
+        await tasks.cancel(me, receipt.task_id, client=CLIENT)
         assert await found(department) == ()
         view = await department.services.documents.get(me, receipt.document_id)
         assert (view.status, view.version_id) == (DocumentStatus.FAILED, None)
     assert (await caretaker.round(MaintenanceKind.STATISTICS)).found == 0
-    again = await ingestion.reindex(me, receipt.document_id, client=CLIENT)
+    again = await department.services.ingestion.reindex(me, receipt.document_id, client=CLIENT)
     await pipeline(department, department.services.embedding, partially=True).run(me.organization_id, again.task_id)
     assert (await now(department, again)).chunks == PAGES
     assert (await found(department))[0].page == 3

@@ -53,7 +53,7 @@ async def as_it_stands(path: Path, mime_type: str, take: Take) -> ParsedDocument
 async def run(department: Department, receipt: Receipt, parse: Parse = as_it_stands) -> Receipt:
     """One attempt at the task, and its receipt afterwards."""
     await pipeline(department.services, parse).run(department.principal.organization_id, receipt.task_id)
-    return await department.services.ingestion.receipt(department.principal, receipt.task_id)
+    return await department.services.tasks.receipt(department.principal, receipt.task_id)
 
 
 async def change(department: Department, task_id: UUID, **values: object) -> None:
@@ -127,11 +127,11 @@ async def test_a_document_deleted_while_it_is_read_leaves_nothing_behind(departm
 async def test_a_document_whose_reading_is_stopped_writes_no_more_and_can_be_read_again(department: Department) -> None:
     waiting = await department.upload("waiting.md", MANUAL)
     receipt = await department.upload("manual.md", MANUAL)
-    ingestion, me = department.services.ingestion, department.principal
-    assert (await ingestion.receipt(me, receipt.task_id)).queue_position == 2
+    tasks, me = department.services.tasks, department.principal
+    assert (await tasks.receipt(me, receipt.task_id)).queue_position == 2
 
     async def meanwhile_stopped(path: Path, mime_type: str, take: Take) -> ParsedDocument:
-        await ingestion.cancel(me, receipt.task_id, client=CLIENT)
+        await tasks.cancel(me, receipt.task_id, client=CLIENT)
         return await as_it_stands(path, mime_type, take)
 
     stopped = await run(department, receipt, meanwhile_stopped)
@@ -139,11 +139,11 @@ async def test_a_document_whose_reading_is_stopped_writes_no_more_and_can_be_rea
     assert stopped.next_step
     assert await department.services.search.search(me, QUESTION) == ()
     with pytest.raises(ConflictError):
-        await ingestion.cancel(me, receipt.task_id, client=CLIENT)
+        await tasks.cancel(me, receipt.task_id, client=CLIENT)
     with pytest.raises(NotFoundError):
-        await ingestion.cancel(me, UUID(int=1), client=CLIENT)
-    assert (await ingestion.cancel(me, waiting.task_id, client=CLIENT)).status is TaskStatus.FAILED
-    again = await ingestion.reindex(me, receipt.document_id, client=CLIENT)
+        await tasks.cancel(me, UUID(int=1), client=CLIENT)
+    assert (await tasks.cancel(me, waiting.task_id, client=CLIENT)).status is TaskStatus.FAILED
+    again = await department.services.ingestion.reindex(me, receipt.document_id, client=CLIENT)
     done = await run(department, again)
     assert done.status is TaskStatus.COMPLETED
     assert {"parsing", "embedding"} <= set(done.stages)
@@ -178,7 +178,7 @@ async def test_a_long_file_tells_how_far_it_is(department: Department, monkeypat
 
 async def _note_progress(department: Department, task_id: UUID, told: list[int]) -> None:
     while True:
-        receipt = await department.services.ingestion.receipt(department.principal, task_id)
+        receipt = await department.services.tasks.receipt(department.principal, task_id)
         told.append(receipt.progress)
         await asyncio.sleep(0)
 
@@ -321,17 +321,17 @@ async def test_housekeeping_that_fails_is_tried_again(worker: Worker) -> None:
 
 
 async def test_a_failed_reading_can_be_begun_again_but_not_while_it_is_under_way(department: Department) -> None:
-    ingestion, me = department.services.ingestion, department.principal
+    me = department.principal
     receipt = await department.upload("manual.md", MANUAL)
     with pytest.raises(ConflictError, match="being read right now"):
-        await ingestion.reindex(me, receipt.document_id, client=CLIENT)
+        await department.services.ingestion.reindex(me, receipt.document_id, client=CLIENT)
 
     async def broken(path: Path, mime_type: str, take: Take) -> ParsedDocument:
         raise DocumentError("It is a riddle.", failure_code="riddle", next_step="Solve it.")
 
     failed = await run(department, receipt, broken)
     assert failed.failure_code == "riddle"
-    again = await ingestion.reindex(me, receipt.document_id, client=CLIENT)
+    again = await department.services.ingestion.reindex(me, receipt.document_id, client=CLIENT)
     assert (await run(department, again)).status is TaskStatus.COMPLETED
     with pytest.raises(NotFoundError):
-        await ingestion.reindex(me, UUID(int=1), client=CLIENT)
+        await department.services.ingestion.reindex(me, UUID(int=1), client=CLIENT)

@@ -118,7 +118,7 @@ async def test_a_file_that_cannot_be_indexed_is_tried_three_times_and_then_faile
         for _ in range(3):
             await worker.accept(organization_id, receipt.task_id)
             await worker.drain()
-            now = await department.services.ingestion.receipt(department.principal, receipt.task_id)
+            now = await department.services.tasks.receipt(department.principal, receipt.task_id)
             attempts.append((now.attempts, now.status))
     assert attempts == [(1, TaskStatus.RUNNING), (2, TaskStatus.RUNNING), (3, TaskStatus.FAILED)]
     assert now.failure_code == "provider_unavailable"

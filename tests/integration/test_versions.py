@@ -110,7 +110,7 @@ async def hand_in(department: Department, name: str, content: bytes, document_id
 async def finish(department: Department, worker: Worker, receipt: Receipt) -> Receipt:
     await worker.accept(department.principal.organization_id, receipt.task_id)
     await worker.drain()
-    return await department.services.ingestion.receipt(department.principal, receipt.task_id)
+    return await department.services.tasks.receipt(department.principal, receipt.task_id)
 
 
 # -- switching while people ask
@@ -402,7 +402,7 @@ async def test_a_later_upload_answers_though_the_earlier_is_read_last(department
         return await as_it_stands(path, mime_type, take)
 
     await pipeline(department.services, while_another_comes).run(organization_id, slow.task_id)
-    assert (await department.services.ingestion.receipt(department.principal, slow.task_id)).status == "completed"
+    assert (await department.services.tasks.receipt(department.principal, slow.task_id)).status == "completed"
     assert "8 bar" in await answer(department)
     counted = await statistics(department)
     await restore(department, slow, 2)
@@ -531,7 +531,7 @@ async def test_the_same_content_elsewhere_is_pointed_out_to_who_may_see_it(
     assert [(one.filename, one.identical, one.similarity) for one in receipt.similar] == [("secret.md", True, 1.0)]
     await finish(department, worker, receipt)
     editor = replace(me, role=Role.EDITOR)
-    assert (await services.ingestion.receipt(editor, receipt.task_id)).similar == ()
+    assert (await services.tasks.receipt(editor, receipt.task_id)).similar == ()
     assert (await services.documents.get(editor, receipt.document_id)).similar == ()
     third = await replace(department, principal=editor).upload("third.md", LONG)
     assert [one.filename for one in third.similar] == ["copy.md"]

@@ -39,7 +39,7 @@ async def worker_process(environment: dict[str, str], log: Path) -> AsyncIterato
 
 
 async def receipts(department: Department) -> tuple[Receipt, ...]:
-    return await department.services.ingestion.list_tasks(department.principal, limit=200)
+    return await department.services.tasks.list_tasks(department.principal, limit=200)
 
 
 async def until(department: Department, done: int) -> tuple[Receipt, ...]:

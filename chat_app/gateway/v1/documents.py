@@ -97,19 +97,19 @@ async def tasks(
     services: App, principal: Caller, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> tuple[Receipt, ...]:
     """The newest receipts."""
-    return await services.ingestion.list_tasks(principal, limit=limit)
+    return await services.tasks.list_tasks(principal, limit=limit)
 
 
 @router.get("/tasks/{task_id}")
 async def task(task_id: UUID, services: App, principal: Caller) -> Receipt:
     """One receipt."""
-    return await services.ingestion.receipt(principal, task_id)
+    return await services.tasks.receipt(principal, task_id)
 
 
 @router.post("/tasks/{task_id}/cancel")
 async def cancel(task_id: UUID, services: App, principal: Caller, client: Client) -> Receipt:
     """Stop reading a document."""
-    return await services.ingestion.cancel(principal, task_id, client=client)
+    return await services.tasks.cancel(principal, task_id, client=client)
 
 
 @router.get("/passages/{chunk_id}")

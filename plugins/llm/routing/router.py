@@ -2,7 +2,7 @@
 
 A request goes to the best route that may see it and whose breaker lets it. When that one fails, the next takes over at
 once; when all have failed, another round begins after a random pause, as long as the time for retries lasts. A stream
-that breaks is begun anew elsewhere (``plugins.llm.routing.routed_request``). Every call is counted (``plugins.llm.routing.calls``).
+that breaks is begun anew elsewhere (``routed_request``). Every call is counted (``calls``).
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def _code() -> Iterable[str]:
     settings and data may lie beside our own code."""
     installed = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
     yield from installed
-    ours = Path(__file__).resolve().parents[2]
+    ours = Path(__file__).resolve().parents[3]
     for place in {*(Path(entry).resolve() for entry in sys.path), ours}:
         if not place.is_dir():
             yield str(place)
