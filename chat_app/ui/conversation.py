@@ -21,8 +21,8 @@ from chat_app.ui.caller import CALLER, ChatCaller, caller
 from chat_app.ui.history import History
 from chat_app.ui.uploads import Dropped, take_in, until_read
 from core.errors import KnowledgeFoundryError
-from core.events import CitationEvent, DoneEvent, RefusalEvent, ReplacedEvent, TokenEvent, UsageEvent
-from services.answers.runs import AnswerRun, collect
+from core.events import DoneEvent, RefusalEvent, ReplacedEvent, TokenEvent
+from services.answers.runs import AnswerRun
 from services.bootstrap import Services
 
 log = structlog.get_logger(__name__)
@@ -166,8 +166,10 @@ class Conversation:
         done = run.recorded[-1]
         if not isinstance(done, DoneEvent):
             return
-        usage = next((event for event in run.recorded if isinstance(event, UsageEvent)), None)
-        answer = collect(run.recorded, done.outcome, done.error, latency_ms=usage.latency_ms if usage else 0.0)
+        usage = run.said.usage
+        answer = run.said.stored(
+            done.outcome, done.error, latency_ms=usage.latency_ms if usage else 0.0, as_of=run.as_of
+        )
         message.content = texts.with_links(answer.text, answer.citations, answer.sentences)
         message.is_error = bool(done.error)
         await message.send()
@@ -177,7 +179,7 @@ class Conversation:
 
 
 def _linked(run: AnswerRun, text: str) -> str:
-    return texts.with_links(text, [event.citation for event in run.recorded if isinstance(event, CitationEvent)])
+    return texts.with_links(text, run.said.citations)
 
 
 async def _signed_in(_headers: Any) -> cl.User | None:

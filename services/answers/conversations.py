@@ -223,30 +223,33 @@ class ChatService:
                 )
             )
 
-    async def add_answer(self, principal: Principal, chat_id: UUID, message_id: UUID, answer: StoredAnswer) -> None:
+    async def add_answer(
+        self, principal: Principal, chat_id: UUID, message_id: UUID, answer: StoredAnswer
+    ) -> MessageView:
         """Store an answer once; the same id again changes nothing."""
         async with self._database.transaction(principal.organization_id) as session:
             chat = await ChatRepository(session).get(chat_id, principal=principal, lock=True)
-            if await session.get(Message, message_id) is not None:
-                return
+            if (known := await session.get(Message, message_id)) is not None:
+                return _message(known, None)
             chat.total_messages += 1
             chat.total_tokens += answer.token_count
             chat.total_cost += Decimal(str(answer.cost_usd))
             chat.model = answer.model
-            kept = answer.model_dump(mode="json", include=_KEPT)
-            session.add(
-                Message(
-                    id=message_id,
-                    organization_id=principal.organization_id,
-                    chat_id=chat_id,
-                    role="assistant",
-                    content=answer.text.replace("\x00", ""),
-                    token_count=answer.token_count,
-                    cost=Decimal(str(answer.cost_usd)),
-                    latency_ms=answer.latency_ms,
-                    meta=kept,
-                )
+            message = Message(
+                id=message_id,
+                organization_id=principal.organization_id,
+                chat_id=chat_id,
+                role="assistant",
+                content=answer.text.replace("\x00", ""),
+                token_count=answer.token_count,
+                cost=Decimal(str(answer.cost_usd)),
+                latency_ms=answer.latency_ms,
+                meta=answer.model_dump(mode="json", include=_KEPT),
             )
+            session.add(message)
+            await session.flush()
+            await session.refresh(message, ("created_at",))
+            return _message(message, None)
 
 
 _KEPT = {"citations", "sentences", "notices", "confidential", "outcome", "model", "as_of"}

@@ -12,29 +12,20 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 from uuid import UUID, uuid4
 
 import structlog
 
 from core.errors import KnowledgeFoundryError, NotFoundError
-from core.events import (
-    AnswerEvent,
-    CitationEvent,
-    DoneEvent,
-    NoticeEvent,
-    NoticeKind,
-    Outcome,
-    RefusalEvent,
-    ReplacedEvent,
-    SentenceEvent,
-    TokenEvent,
-    UsageEvent,
-)
+from core.events import AnswerEvent, DoneEvent, NoticeEvent, NoticeKind, Outcome
 from core.identity import Principal, Role
 from graph.build import AnswerGraph, run
 from graph.context import GraphContext
-from services.answers.conversations import ChatService, History, StoredAnswer
+from services.answers.conversations import ChatService, History
+from services.answers.fold import AnswerFold
 from services.search.search import valid_moment, valid_question
+from services.views.chats import MessageView
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +37,12 @@ ContextFactory = Callable[[Principal], Awaitable[GraphContext]]
 
 
 class AnswerRun:
-    """One answer in the making; events are kept, so that a reader who comes late misses nothing."""
+    """One answer in the making; events are kept, so that a reader who comes late misses nothing.
+
+    Attributes:
+        said: What the answer says so far.
+        message: The stored answer; None until it ended, and when it could not be stored.
+    """
 
     def __init__(self, principal: Principal, chat_id: UUID, as_of: datetime | None = None) -> None:
         self.id = uuid4()
@@ -54,6 +50,8 @@ class AnswerRun:
         self.chat_id = chat_id
         self.as_of = as_of
         self.principal = principal
+        self.said = AnswerFold()
+        self.message: MessageView | None = None
         self._events: list[AnswerEvent] = []
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -62,6 +60,7 @@ class AnswerRun:
         """Add an event and wake the readers."""
         async with self._changed:
             self._events.append(event)
+            self.said.add(event)
             self._changed.notify_all()
 
     @property
@@ -114,10 +113,11 @@ class AnswerRun:
             self._task.cancel()
         await self.wait()
 
-    async def wait(self) -> None:
-        """Until ``done``."""
+    async def wait(self) -> DoneEvent:
+        """Until ``done``, which is returned."""
         async with self._changed:
             await self._changed.wait_for(lambda: self.finished)
+        return cast(DoneEvent, self._events[-1])
 
 
 class AnsweringService:
@@ -212,7 +212,7 @@ class AnsweringService:
             if answer.as_of is not None:
                 await answer.emit(NoticeEvent(kind=NoticeKind.AS_OF, text=_as_of(answer.as_of)))
             await run(self._graph, question, context)
-            if any(isinstance(event, RefusalEvent) for event in answer.recorded):
+            if answer.said.refused:
                 outcome = Outcome.REFUSED
         except asyncio.CancelledError:
             outcome = Outcome.STOPPED
@@ -227,60 +227,24 @@ class AnsweringService:
             await asyncio.shield(self._finish(answer, outcome, error, incident, time.perf_counter() - started))
 
     async def _finish(self, answer: AnswerRun, outcome: Outcome, error: str, incident: str, seconds: float) -> None:
-        stored = collect(answer.recorded, outcome, error, latency_ms=seconds * 1000)
-        stored = stored.model_copy(update={"as_of": answer.as_of})
-        message_id: UUID | None = answer.message_id
+        stored = answer.said.stored(outcome, error, latency_ms=seconds * 1000, as_of=answer.as_of)
         try:
-            await self._chats.add_answer(answer.principal, answer.chat_id, answer.message_id, stored)
+            answer.message = await self._chats.add_answer(answer.principal, answer.chat_id, answer.message_id, stored)
         except KnowledgeFoundryError as problem:
             # The conversation was deleted meanwhile, or the database is away: the reader still gets the answer.
             log.warning("answer_not_stored", run_id=str(answer.id), reason=problem.code)
-            message_id = None
         log.info("answered", run_id=str(answer.id), outcome=outcome.value, ms=round(seconds * 1000, 1))
         await answer.emit(
-            DoneEvent(outcome=outcome, message_id=message_id, chat_id=answer.chat_id, error=error, incident_id=incident)
+            DoneEvent(
+                outcome=outcome,
+                message_id=answer.message.id if answer.message else None,
+                chat_id=answer.chat_id,
+                error=error,
+                incident_id=incident,
+            )
         )
         asyncio.get_running_loop().call_later(FINISHED_RUNS_KEPT_S, self._runs.pop, answer.id, None)
 
 
 def _as_of(moment: datetime) -> str:
     return f"From the documents as they stood on {moment.astimezone(UTC):%Y-%m-%d at %H:%M:%S} UTC."
-
-
-def collect(events: tuple[AnswerEvent, ...], outcome: Outcome, error: str, *, latency_ms: float) -> StoredAnswer:
-    """What is kept of an answer: the text as its reader saw it last, with sources and notices."""
-    text = ""
-    citations: dict[int, CitationEvent] = {}
-    sentences: list[SentenceEvent] = []
-    notices: list[NoticeEvent] = []
-    usage: UsageEvent | None = None
-    for event in events:
-        match event:
-            case TokenEvent():
-                text += event.text
-            case ReplacedEvent():
-                text, citations, sentences = event.text, {}, []
-            case RefusalEvent():
-                text = event.text
-            case CitationEvent():
-                citations[event.citation.number] = event
-            case SentenceEvent():
-                sentences.append(event)
-            case NoticeEvent():
-                notices.append(event)
-            case UsageEvent():
-                usage = event
-            case _:
-                pass
-    return StoredAnswer(
-        text=text or error,
-        citations=tuple(citations[number].citation for number in sorted(citations)),
-        sentences=tuple(sentences),
-        notices=tuple(notice.text for notice in notices),
-        confidential=any(notice.kind is NoticeKind.CONFIDENTIAL for notice in notices),
-        outcome=outcome.value,
-        token_count=usage.input_tokens + usage.output_tokens if usage else 0,
-        cost_usd=usage.cost_usd if usage else 0.0,
-        latency_ms=latency_ms,
-        model=usage.model if usage else "",
-    )

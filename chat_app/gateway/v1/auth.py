@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from chat_app.gateway.authentication import (
     REFRESH_COOKIE,
@@ -19,6 +18,7 @@ from chat_app.gateway.authentication import (
     anonymous_limit,
 )
 from chat_app.gateway.cookies import clear_session, set_session
+from chat_app.gateway.schemas import LoginBody, RefreshBody, TokenView
 from core.errors import AuthenticationError
 from services.accounts.accounts import TokenPair
 from services.views.accounts import AccountView
@@ -27,34 +27,6 @@ log = structlog.get_logger(__name__)
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 closed = APIRouter(route_class=ClosedRoute, prefix="/api/v1/auth", tags=["auth"])
-
-
-class Body(BaseModel):
-    """Bodies of requests: unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LoginBody(Body):
-    """E-mail and password."""
-
-    email: str = Field(min_length=3, max_length=254)
-    password: str = Field(min_length=1, max_length=1024)
-
-
-class RefreshBody(Body):
-    """A refresh token; without one, the cookie's is taken."""
-
-    refresh_token: str = Field(default="", max_length=200)
-
-
-class TokenView(Body):
-    """Tokens as programs get them."""
-
-    access_token: str
-    refresh_token: str
-    token_type: str = "bearer"
-    expires_in: int
 
 
 @router.post("/login", dependencies=[Depends(anonymous_limit)])

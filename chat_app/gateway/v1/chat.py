@@ -8,54 +8,25 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, Field
 
 from chat_app.gateway.authentication import App, Caller, ClosedRoute
-from chat_app.gateway.v1.auth import Body
+from chat_app.gateway.schemas import ChatRequest, FeedbackBody, TitleBody
 from core.errors import ProviderError
-from core.events import AnswerEvent, DoneEvent, Outcome
+from core.events import Outcome
 from services.answers.runs import AnswerRun
 from services.views.chats import ChatPage, ChatView, MessageView
 
 router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["chat"])
 
 
-class ChatRequest(Body):
-    """A question, in a conversation or beginning one."""
-
-    question: str = Field(min_length=1, max_length=10_000)
-    chat_id: UUID | None = None
-    collection_ids: frozenset[UUID] | None = None
-    document_ids: frozenset[UUID] | None = None
-    as_of: AwareDatetime | None = None
-    """Answer from the versions that answered at this moment."""
-
-
-class TitleBody(Body):
-    """A conversation's title."""
-
-    title: str = Field(default="", max_length=200)
-
-
-class FeedbackBody(Body):
-    """A thumb: 1, -1, or 0 to take it back."""
-
-    value: int = Field(ge=-1, le=1)
-    comment: str = Field(default="", max_length=2000)
-
-
 @router.post("/chat")
 async def ask(body: ChatRequest, services: App, principal: Caller) -> MessageView:
     """Ask, and get the whole answer."""
     run = await _start(body, services, principal)
-    last: AnswerEvent | None = None
-    async for event in run.events():
-        last = event
-    if not isinstance(last, DoneEvent) or last.outcome is Outcome.FAILED or last.message_id is None:
-        detail = last.error if isinstance(last, DoneEvent) else ""
-        raise ProviderError(detail or "The answer could not be stored.", next_step="Try again.")
-    messages = await services.chats.messages(principal, run.chat_id)
-    return next(message for message in messages if message.id == last.message_id)
+    done = await run.wait()
+    if done.outcome is Outcome.FAILED or run.message is None:
+        raise ProviderError(done.error or "The answer could not be stored.", next_step="Try again.")
+    return run.message
 
 
 @router.post("/chat/stream")

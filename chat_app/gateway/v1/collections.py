@@ -1,45 +1,24 @@
-"""Routes: which text may reach which models?"""
+"""Routes: which sets of documents are there, and how are they treated?"""
 
 from __future__ import annotations
 
-from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
 
 from chat_app.gateway.authentication import App, Caller, Client, ClosedRoute
-from chat_app.gateway.v1.auth import Body
+from chat_app.gateway.schemas import CollectionChange
 from core.errors import ValidationError
-from core.types import DataClass
-from services.models.model_policy import MAX_GLOB, MAX_GLOBS
+from services.views.collections import CollectionView
+from services.views.deletion import DeletionView
 
-router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["policy"])
-
-
-class AllowedModels(Body):
-    """Names or globs of models; an empty list allows all."""
-
-    models: tuple[Annotated[str, Field(min_length=1, max_length=MAX_GLOB)], ...] = Field(max_length=MAX_GLOBS)
+router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["collections"])
 
 
-class CollectionChange(Body):
-    """What changes about a collection; what is not named stays. ``retention_days`` null keeps documents for ever."""
-
-    data_class: DataClass | None = None
-    retention_days: int | None = None
-
-
-@router.get("/organization/models")
-async def allowed_models(services: App, principal: Caller) -> AllowedModels:
-    """Models the caller's organisation allows."""
-    return AllowedModels(models=await services.data_policy.allowed_models(principal))
-
-
-@router.put("/organization/models")
-async def allow_models(body: AllowedModels, services: App, principal: Caller, client: Client) -> AllowedModels:
-    """Allow only these; for administrators."""
-    return AllowedModels(models=await services.data_policy.allow_models(principal, body.models, client=client))
+@router.get("/collections")
+async def collections(services: App, principal: Caller) -> tuple[CollectionView, ...]:
+    """Document sets the caller may read."""
+    return await services.documents.list_collections(principal)
 
 
 @router.patch("/collections/{collection_id}", status_code=204)
@@ -53,3 +32,9 @@ async def change_collection(
         await services.removal.keep_for(principal, collection_id, body.retention_days, client=client)
     elif body.data_class is None:
         raise ValidationError("Nothing to change was named.", next_step="Send data_class or retention_days.")
+
+
+@router.delete("/collections/{collection_id}")
+async def delete_collection(collection_id: UUID, services: App, principal: Caller, client: Client) -> DeletionView:
+    """Remove a collection with its documents; for administrators."""
+    return await services.removal.delete_collection(principal, collection_id, client=client)

@@ -6,25 +6,17 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response, UploadFile
+from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import FileResponse
 
 from chat_app.gateway.authentication import App, Caller, Client, ClosedRoute
 from core.states import DocumentStatus
-from services.views.collections import CollectionView
 from services.views.deletion import DeletionView
-from services.views.documents import DocumentPage, DocumentView, PartsView, PassageView
+from services.views.documents import DocumentPage, DocumentView, PartsView
 from services.views.uploads import Receipt
 
 router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["documents"])
 BLOCK = 1 << 18
-PICTURE_CACHE = "private, max-age=3600"
-
-
-@router.get("/collections")
-async def collections(services: App, principal: Caller) -> tuple[CollectionView, ...]:
-    """Document sets the caller may read."""
-    return await services.documents.list_collections(principal)
 
 
 @router.get("/documents")
@@ -90,53 +82,6 @@ async def file(document_id: UUID, version_id: UUID, services: App, principal: Ca
     """The file as it was handed in; always as a download, never shown as a page of this site."""
     path, mime_type, filename = await services.documents.file(principal, document_id, version_id)
     return FileResponse(path, media_type=mime_type, filename=filename)
-
-
-@router.get("/tasks")
-async def tasks(
-    services: App, principal: Caller, limit: Annotated[int, Query(ge=1, le=200)] = 50
-) -> tuple[Receipt, ...]:
-    """The newest receipts."""
-    return await services.tasks.list_tasks(principal, limit=limit)
-
-
-@router.get("/tasks/{task_id}")
-async def task(task_id: UUID, services: App, principal: Caller) -> Receipt:
-    """One receipt."""
-    return await services.tasks.receipt(principal, task_id)
-
-
-@router.post("/tasks/{task_id}/cancel")
-async def cancel(task_id: UUID, services: App, principal: Caller, client: Client) -> Receipt:
-    """Stop reading a document."""
-    return await services.tasks.cancel(principal, task_id, client=client)
-
-
-@router.get("/passages/{chunk_id}")
-async def passage(
-    chunk_id: UUID, services: App, principal: Caller, start: int | None = None, end: int | None = None
-) -> PassageView:
-    """The text around a cited passage."""
-    return await services.documents.passage(principal, chunk_id, char_start=start, char_end=end)
-
-
-@router.get("/passages/{chunk_id}/picture", response_class=Response)
-async def picture(
-    chunk_id: UUID,
-    services: App,
-    principal: Caller,
-    start: int | None = None,
-    end: int | None = None,
-    page: int | None = None,
-    scale: float = 1.5,
-) -> Response:
-    """The page of a cited passage as PNG, the passage highlighted."""
-    drawn = await services.documents.page_picture(
-        principal, chunk_id, char_start=start, char_end=end, page=page, scale=scale
-    )
-    return Response(
-        drawn.png, media_type="image/png", headers={"Cache-Control": PICTURE_CACHE, "X-Page-Count": str(drawn.pages)}
-    )
 
 
 async def _blocks(file: UploadFile) -> AsyncIterator[bytes]:

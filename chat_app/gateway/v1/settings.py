@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from pydantic import Field, JsonValue
 
 from chat_app.gateway.authentication import App, Caller, Client, ClosedRoute
-from chat_app.gateway.v1.auth import Body
+from chat_app.gateway.schemas import Changes, Restore, Save
 from services.search_index.indexes import IndexView
-from services.settings.versions import MAX_REASON, Preview, Setting, Version
+from services.settings.versions import Preview, Setting, Version
 
 router = APIRouter(route_class=ClosedRoute, prefix="/api/v1/settings", tags=["settings"])
-
-
-class Changes(Body):
-    """Dotted keys and their new values; null takes a key back to what the files say."""
-
-    changes: dict[str, JsonValue] = Field(min_length=1, max_length=200)
-
-
-class Save(Changes):
-    """What changes, and why."""
-
-    reason: str = Field(min_length=1, max_length=MAX_REASON)
-    expected: int | None = Field(default=None, ge=0)
-
-
-class Restore(Body):
-    """Why."""
-
-    reason: str = Field(min_length=1, max_length=MAX_REASON)
 
 
 @router.get("")

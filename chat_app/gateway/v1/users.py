@@ -5,30 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
 
 from chat_app.gateway.authentication import App, Caller, Client, ClosedRoute
-from chat_app.gateway.v1.auth import Body
+from chat_app.gateway.schemas import NewUser, UserChange
 from core.errors import ValidationError
-from core.identity import Role
 from services.views.accounts import AccountView
+from services.views.deletion import DeletionView
 
 router = APIRouter(route_class=ClosedRoute, prefix="/api/v1", tags=["users"])
-
-
-class NewUser(Body):
-    """A person to add."""
-
-    email: str = Field(min_length=3, max_length=254)
-    password: str = Field(min_length=1, max_length=1024)
-    role: Role = Role.VIEWER
-
-
-class UserChange(Body):
-    """What changes about a person."""
-
-    role: Role | None = None
-    is_active: bool | None = None
 
 
 @router.get("/users")
@@ -56,3 +40,11 @@ async def change_user(user_id: UUID, body: UserChange, services: App, principal:
     if changed is None:
         raise ValidationError("Nothing to change was named.", next_step="Send role or is_active.")
     return changed
+
+
+@router.delete("/users/{user_id}")
+async def delete_user(
+    user_id: UUID, services: App, principal: Caller, client: Client, documents: bool = False
+) -> DeletionView:
+    """Remove a person with conversations and credentials; with ``documents`` also what they uploaded."""
+    return await services.removal.delete_user(principal, user_id, with_documents=documents, client=client)
