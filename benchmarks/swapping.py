@@ -102,8 +102,8 @@ async def _prepared(services: Services) -> Principal:
         principal, filename="pumps.md", chunks=blocks(), client=ClientInfo("127.0.0.1", "benchmark")
     )
     async with open_worker() as worker:
-        await worker.accept(principal.organization_id, receipt.task_id)
-        await worker.drain()
+        await worker.dispatcher.begin(principal.organization_id, receipt.task_id)
+        await worker.dispatcher.drain()
     return principal
 
 

@@ -1,4 +1,4 @@
-"""Job: a task's bell was rung."""
+"""Job: a document waits to be read."""
 
 from __future__ import annotations
 

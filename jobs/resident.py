@@ -1,4 +1,4 @@
-"""Who does the work that jobs ring for?
+"""Who does the work that jobs wake a process for?
 
 One event loop, one pool of connections and one model per process, in a thread of its own, beside RQ's loop in the main
 thread.
@@ -10,7 +10,8 @@ import asyncio
 import threading
 
 from core.background import end
-from services.worker.container import Worker, open_worker
+from services.worker.container import open_worker
+from services.worker.dispatcher import Dispatcher
 
 
 class Resident:
@@ -19,13 +20,13 @@ class Resident:
     def __init__(self) -> None:
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._worker: Worker | None = None
+        self._dispatcher: Dispatcher | None = None
         self._stop: asyncio.Event | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="resident", daemon=True)
 
     def start(self) -> None:
-        """Open everything; returns when bells can be answered.
+        """Open everything; returns when there is somebody to wake.
 
         Raises:
             KnowledgeFoundryError: Something it needs is missing.
@@ -37,9 +38,9 @@ class Resident:
 
     def wake(self) -> None:
         """There may be something to do."""
-        if self._loop is None or self._worker is None:
+        if self._loop is None or self._dispatcher is None:
             raise RuntimeError("the resident loop is not running")
-        self._loop.call_soon_threadsafe(self._worker.wake)
+        self._loop.call_soon_threadsafe(self._dispatcher.wake)
 
     def stop(self) -> None:
         """Finish the tasks in hand, then close everything."""
@@ -59,8 +60,9 @@ class Resident:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with open_worker() as self._worker:
-            serving = asyncio.create_task(self._worker.serve(), name="dispatcher")
+        async with open_worker() as worker:
+            self._dispatcher = worker.dispatcher
+            serving = asyncio.create_task(worker.dispatcher.serve(), name="dispatcher")
             self._ready.set()
             await self._stop.wait()
             # What is in hand is read to its end when the worker closes.

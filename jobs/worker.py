@@ -22,7 +22,7 @@ MAINTENANCE_S = 15
 
 
 def main() -> int:
-    """Open the resident loop, then answer bells until told to stop."""
+    """Open the resident loop, then take jobs until told to stop."""
     # One model, few cores: libraries that start a thread per core fight each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:

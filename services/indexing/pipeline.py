@@ -134,18 +134,12 @@ class IngestionPipeline:
         self._publisher = VersionPublisher(database, leases, indexes, blobs)
         self._ended = ended
 
-    async def run(self, organization_id: UUID, task_id: UUID) -> None:
-        """Do the task unless it is done or somebody else does it; afterwards its row says the truth."""
-        lease = await self.take(organization_id, task_id)
-        if lease is not None:
-            await self.carry_out(lease)
-
     async def take(self, organization_id: UUID, task_id: UUID) -> Lease | None:
         """The task, to be carried out; None when it is done or somebody else does it."""
         return await self._leases.take(organization_id, task_id)
 
     async def carry_out(self, lease: Lease) -> None:
-        """Do a task that was taken."""
+        """Do a task that was taken; afterwards its row says the truth."""
         organization_id, task_id = lease.organization_id, lease.task_id
         started = time.perf_counter()
         try:
@@ -292,7 +286,7 @@ class IngestionPipeline:
             await self._fail(lease, error.code, error.message, error.next_step or "Try again later.")
             return
         try:
-            # The lease runs out at once; the sweep rings again.
+            # The lease runs out at once; the sweep enqueues it again.
             await self._leases.write(lease, lease_until=func.now())
         except KnowledgeFoundryError:
             log.warning("lease_left_to_expire", task_id=str(lease.task_id))

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from uuid import UUID
 
 import structlog
 
@@ -71,7 +70,7 @@ def worker_settings() -> WorkerSettings:
 
 
 class Worker:
-    """Runs tasks, sweeps, and says that it is alive."""
+    """Reads documents (``dispatcher``), sweeps, and says that it is alive."""
 
     def __init__(
         self,
@@ -92,7 +91,7 @@ class Worker:
         self._superseded = superseded
         self._unfinished, self._rounds = unfinished, rounds
         self._interval = sweep_interval_s
-        self._dispatcher = Dispatcher(database, lambda: self._pipeline, places=PARALLEL_DOCUMENTS, spare_mb=spare_mb)
+        self.dispatcher = Dispatcher(database, lambda: self._pipeline, places=PARALLEL_DOCUMENTS, spare_mb=spare_mb)
         self._name = f"{socket.gethostname()}-{os.getpid()}"
 
     def use(
@@ -107,19 +106,6 @@ class Worker:
         self._pipeline, self._migrator, self._superseded = pipeline, migrator, superseded
         self._unfinished, self._rounds = unfinished, rounds
 
-    @property
-    def in_hand(self) -> frozenset[asyncio.Task[None]]:
-        """The tasks that run."""
-        return self._dispatcher.in_hand
-
-    def wake(self) -> None:
-        """There may be something to do."""
-        self._dispatcher.wake()
-
-    async def serve(self) -> None:
-        """Read what waits, until cancelled; documents in hand are read on."""
-        await self._dispatcher.serve()
-
     async def keep_house(self) -> None:
         """Beat, sweep and move until cancelled; a store that is away is tried again."""
         await asyncio.gather(
@@ -130,15 +116,6 @@ class Worker:
             every(lambda: self._interval, lambda: self._unfinished.run()),
             every(lambda: LOOK_S, lambda: self._rounds.run()),
         )
-
-    async def accept(self, organization_id: UUID, task_id: UUID) -> None:
-        """Begin this very task, whatever waits before it; nothing if somebody else has it."""
-        await self._dispatcher.begin(organization_id, task_id)
-
-    async def drain(self) -> None:
-        """Wait for the tasks in hand."""
-        while self.in_hand:
-            await asyncio.wait(self.in_hand)
 
 
 @asynccontextmanager
@@ -177,7 +154,7 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                     _unfinished(new, maintenance),
                     _rounds(new, maintenance),
                 ),
-                lambda: worker.in_hand | notices.in_hand,
+                lambda: worker.dispatcher.in_hand | notices.in_hand,
             )
             house = asyncio.create_task(worker.keep_house())
             async with _telling(live, notices):
@@ -185,7 +162,7 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                     yield worker
                 finally:
                     await end(house)
-                    await worker.drain()
+                    await worker.dispatcher.drain()
         finally:
             await pool.close()
             await maintenance.close()

@@ -27,7 +27,7 @@ OVERTAKEN_FOR_S = 600
 PAUSE_S = 5
 """Before a task is tried again whose worker died or whose stores were away, times the attempts it had."""
 LOOK_S = 2.0
-"""Without a bell: another worker may have heard it and have no place left."""
+"""Without being woken: another worker may have been and have no place left."""
 
 _NEXT = text(
     "WITH busy AS (SELECT organization_id, count(*) AS tasks FROM tasks "
@@ -67,7 +67,7 @@ class Dispatcher:
         self._spare_mb, self._memory_mb = spare_mb, memory_mb
         self._in_hand: set[asyncio.Task[None]] = set()
         self._long: set[asyncio.Task[None]] = set()
-        self._bell = asyncio.Event()
+        self._woken = asyncio.Event()
 
     @property
     def in_hand(self) -> frozenset[asyncio.Task[None]]:
@@ -76,12 +76,12 @@ class Dispatcher:
 
     def wake(self) -> None:
         """There may be something to do."""
-        self._bell.set()
+        self._woken.set()
 
     async def serve(self) -> None:
         """Until cancelled; the documents in hand are read on."""
         while True:
-            self._bell.clear()
+            self._woken.clear()
             try:
                 while self._has_room() and await self._begin_next():
                     pass
@@ -89,7 +89,12 @@ class Dispatcher:
                 log.warning("dispatch_postponed", exc_info=True)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
-                    await self._bell.wait()
+                    await self._woken.wait()
+
+    async def drain(self) -> None:
+        """Wait for the tasks in hand."""
+        while self._in_hand:
+            await asyncio.wait(self._in_hand)
 
     def _has_room(self) -> bool:
         """A place, and memory to use it; one document is always read, or a small machine would read none."""
@@ -103,7 +108,7 @@ class Dispatcher:
         return True
 
     async def begin(self, organization_id: UUID, task_id: UUID, *, long: bool = False) -> None:
-        """Take a task and begin it, unless somebody else has it."""
+        """Take this very task and begin it, whatever waits before it; nothing if somebody else has it."""
         pipeline = self._pipeline()
         lease = await pipeline.take(organization_id, task_id)
         if lease is None:
@@ -132,6 +137,6 @@ class Dispatcher:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._in_hand.discard(task)
         self._long.discard(task)
-        self._bell.set()
+        self._woken.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("task_broken", exc_info=error)

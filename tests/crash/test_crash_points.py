@@ -32,7 +32,7 @@ from services.uploads.attachments import full_name
 from services.worker.sweep import FORGOTTEN, Sweep
 from tests.crash.points import points_in_code
 from tests.crash.victim import NOTE, PART, pipeline, upload
-from tests.fixtures.application import Department
+from tests.fixtures.application import Department, read_task
 from tests.fixtures.postgres import PostgresServer
 
 LINES = BATCH + 6
@@ -176,7 +176,7 @@ class Bench:
             rung = {UUID(job.args[1]) for job in await asyncio.to_thread(lambda: self.queue.jobs)}
             await asyncio.to_thread(self.queue.delete, delete_jobs=True)
             for task in rung:
-                await pipeline(self.services).run(organization, task)
+                await read_task(pipeline(self.services), organization, task)
 
     async def whole(self, trial: Trial) -> None:
         """One document, one answering version, every chunk and vector once, statistics and files to match."""

@@ -26,6 +26,7 @@ from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
 from services.indexing.pipeline import ChunkingRules, IngestionPipeline, Take
 from services.tasks.leases import LeaseKeeper
+from tests.fixtures.application import read_task
 
 RULES = ChunkingRules(200, 20, 10)
 ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -91,7 +92,7 @@ async def work(order: dict[str, Any]) -> None:
         # From here on, so that the point is one of this file's way and not of the start.
         arm(order["point"], order["nth"], order["action"])
         if "task" in order:
-            await pipeline(services).run(organization, UUID(order["task"]))
+            await read_task(pipeline(services), organization, UUID(order["task"]))
         else:
             principal = Principal(UUID(order["user"]), organization, Role.ADMIN, "victim@alpha.example")
             await upload(services, principal, order["filename"], order["content"].encode())

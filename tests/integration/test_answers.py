@@ -182,8 +182,8 @@ async def test_a_task_taken_up_again_leaves_one_copy_of_each_chunk(department: D
     services = department.services
     again = await services.ingestion.reindex(department.principal, receipt.document_id, client=CLIENT)
     for _ in range(3):
-        await worker.accept(department.principal.organization_id, again.task_id)
-    await worker.drain()
+        await worker.dispatcher.begin(department.principal.organization_id, again.task_id)
+    await worker.dispatcher.drain()
     async with services.database.transaction(department.principal.organization_id) as session:
         rows = (await session.execute(select(DocumentChunk.version_id, DocumentChunk.chunk_index))).all()
         states = (await session.scalars(select(Task.status))).all()

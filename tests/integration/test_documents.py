@@ -225,7 +225,7 @@ async def test_a_text_of_an_evaluation_that_is_not_read_stops_it(department: Dep
     async def read_all(principal: Principal) -> None:
         while True:
             for receipt in await services.tasks.list_tasks(principal):
-                await worker.accept(principal.organization_id, receipt.task_id)
+                await worker.dispatcher.begin(principal.organization_id, receipt.task_id)
             await asyncio.sleep(0.05)
 
     async with scratch_organization(services, keep=False) as principal:

@@ -98,8 +98,8 @@ async def test_upload_ask_and_stream_through_the_api(
     )
     assert answer.status_code == 202
     receipt = answer.json()
-    await worker.accept(department.principal.organization_id, receipt["task_id"])
-    await worker.drain()
+    await worker.dispatcher.begin(department.principal.organization_id, receipt["task_id"])
+    await worker.dispatcher.drain()
     body = {"question": "When does the office close on Fridays?"}
     whole = await api.post("/api/v1/chat", json=body, headers=headers)
     assert whole.json()["citations"][0]["filename"] == "note.md"

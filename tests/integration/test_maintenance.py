@@ -233,9 +233,9 @@ async def test_documents_over_the_time_of_their_collection_go_with_a_receipt(
     ids = []
     for name, collection in (("old.txt", short), ("new.txt", short), ("kept.txt", None)):
         receipt = await department.upload(name, f"{name} says 6 bar.".encode(), collection)
-        await worker.accept(department.principal.organization_id, receipt.task_id)
+        await worker.dispatcher.begin(department.principal.organization_id, receipt.task_id)
         ids.append(receipt)
-    await worker.drain()
+    await worker.dispatcher.drain()
     async with caretaker.database.transaction() as session:
         for receipt, days in zip(ids, (31, 29, 400), strict=True):
             moment = datetime.now(UTC) - timedelta(days=days)

@@ -79,8 +79,8 @@ class Stack:
             if not waiting:
                 return moved
             for task_id in waiting:
-                await self.worker.accept(self.principal.organization_id, task_id)
-            await self.worker.drain()
+                await self.worker.dispatcher.begin(self.principal.organization_id, task_id)
+            await self.worker.dispatcher.drain()
             moved += len(waiting)
 
     async def answers(self) -> list[tuple[str, tuple[tuple[str, int], ...]]]:
@@ -220,8 +220,8 @@ async def test_a_process_that_starts_amid_the_move_answers_from_both(stack: Stac
     async with stack.services.database.transaction(stack.principal.organization_id) as session:
         first = await session.scalar(select(Task.id).where(Task.status == "queued").limit(1))
     assert first is not None
-    await stack.worker.accept(stack.principal.organization_id, first)
-    await stack.worker.drain()
+    await stack.worker.dispatcher.begin(stack.principal.organization_id, first)
+    await stack.worker.dispatcher.drain()
     async with open_reloader() as later:
         assert {index.model for index in later().indexes.known if index.embedding} == {
             "all-MiniLM-L6-v2/fp32",

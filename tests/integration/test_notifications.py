@@ -225,8 +225,8 @@ async def test_when_the_last_file_of_a_batch_is_done_its_uploader_is_told_once_w
         receipts = [await department.upload(f"number-{number}.md", TEXT + b"%d\n" % number) for number in range(3)]
         receipts.append(await department.upload("broken.pdf", BROKEN_PDF))
         for number, receipt in enumerate(receipts, start=1):
-            await worker.accept(department.principal.organization_id, receipt.task_id)
-            await worker.drain()
+            await worker.dispatcher.begin(department.principal.organization_id, receipt.task_id)
+            await worker.dispatcher.drain()
             assert (mail.taken == []) or number == len(receipts)
     (letter,) = mail.taken
     assert letter.recipients == (department.user.email,)
@@ -332,7 +332,7 @@ async def test_a_document_that_moves_to_another_index_is_nobodys_news(
         session.add(move)
         await session.flush()
     async with opened() as telling:
-        await telling.accept(organization, move.id)
-        await telling.drain()
+        await telling.dispatcher.begin(organization, move.id)
+        await telling.dispatcher.drain()
     assert (await department.services.tasks.receipt(department.principal, move.id)).status is TaskStatus.COMPLETED
     assert mail.taken == []

@@ -18,7 +18,7 @@ from services.maintenance.findings import MaintenanceKind
 from services.tasks.leases import LeaseKeeper
 from services.views.search import SearchHit
 from services.views.uploads import Receipt
-from tests.fixtures.application import CLIENT, Department
+from tests.fixtures.application import CLIENT, Department, read_task
 from tests.integration.test_maintenance import Caretaker
 from tests.integration.test_maintenance import caretaker as caretaker  # the fixture
 from tests.integration.test_pipeline import change
@@ -77,7 +77,9 @@ async def half_read(
     """The task while all but the last batch are stored."""
     embedding = HeldEmbedding(department.services.embedding)
     reading = asyncio.create_task(
-        pipeline(department, embedding, partially=allowed).run(department.principal.organization_id, receipt.task_id)
+        read_task(
+            pipeline(department, embedding, partially=allowed), department.principal.organization_id, receipt.task_id
+        )
     )
     async with asyncio.timeout(60):
         await embedding.held.wait()
@@ -155,7 +157,9 @@ async def test_what_answered_is_taken_back_when_reading_is_stopped(
         assert (view.status, view.version_id) == (DocumentStatus.FAILED, None)
     assert (await caretaker.round(MaintenanceKind.STATISTICS)).found == 0
     again = await department.services.ingestion.reindex(me, receipt.document_id, client=CLIENT)
-    await pipeline(department, department.services.embedding, partially=True).run(me.organization_id, again.task_id)
+    await read_task(
+        pipeline(department, department.services.embedding, partially=True), me.organization_id, again.task_id
+    )
     assert (await now(department, again)).chunks == PAGES
     assert (await found(department))[0].page == 3
     await assert_counts_are_right(caretaker)
@@ -170,8 +174,10 @@ async def test_whoever_takes_it_over_goes_on_and_counts_nothing_twice(
         await asyncio.wait([reading])
         assert await found(department)
     await change(department, receipt.task_id, lease_until=receipt.created_at)
-    await pipeline(department, department.services.embedding, partially=True).run(
-        department.principal.organization_id, receipt.task_id
+    await read_task(
+        pipeline(department, department.services.embedding, partially=True),
+        department.principal.organization_id,
+        receipt.task_id,
     )
     done = await now(department, receipt)
     assert (done.status, done.attempts, done.chunks) == (TaskStatus.COMPLETED, 2, PAGES)
@@ -181,7 +187,7 @@ async def test_whoever_takes_it_over_goes_on_and_counts_nothing_twice(
 async def test_a_new_version_never_answers_in_part(department: Department) -> None:
     first = await department.upload("valves.txt", b"6")
     plain = pipeline(department, department.services.embedding, partially=True)
-    await plain.run(department.principal.organization_id, first.task_id)
+    await read_task(plain, department.principal.organization_id, first.task_id)
     second = await department.upload("valves.txt", b"9")
     async with half_read(department, second, answers=False):
         hits = await found(department)

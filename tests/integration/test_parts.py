@@ -80,8 +80,8 @@ class Desk:
             if not waiting:
                 return
             for task in waiting:
-                await self.worker.accept(organization, task)
-            await self.worker.drain()
+                await self.worker.dispatcher.begin(organization, task)
+            await self.worker.dispatcher.drain()
 
     async def names(self) -> dict[str, DocumentStatus]:
         page = await self.department.services.documents.list_page(self.department.principal, limit=100)
@@ -192,8 +192,8 @@ async def test_reading_a_mail_again_makes_nothing_twice(desk: Desk) -> None:
     document = await desk.hand_in("inspection.eml", mail(("valves.txt", SIX.encode())).as_bytes())
     services, principal = desk.department.services, desk.department.principal
     receipt = await services.ingestion.reindex(principal, document.id, client=CLIENT)
-    await desk.worker.accept(principal.organization_id, receipt.task_id)
-    await desk.worker.drain()
+    await desk.worker.dispatcher.begin(principal.organization_id, receipt.task_id)
+    await desk.worker.dispatcher.drain()
     await desk.read_all()
     assert len(await desk.names()) == 2
     async with services.database.transaction(principal.organization_id) as session:
@@ -302,8 +302,8 @@ async def test_a_document_deleted_amid_reading_leaves_no_attachment(desk: Desk) 
     department = desk.department
     receipt = await department.upload("inspection.eml", mail(("valves.txt", SIX.encode())).as_bytes())
     await department.services.documents.delete(department.principal, receipt.document_id, client=CLIENT)
-    await desk.worker.accept(department.principal.organization_id, receipt.task_id)
-    await desk.worker.drain()
+    await desk.worker.dispatcher.begin(department.principal.organization_id, receipt.task_id)
+    await desk.worker.dispatcher.drain()
     async with department.services.database.transaction(department.principal.organization_id) as session:
         assert list(await session.scalars(select(Document.id))) == []
 

@@ -26,7 +26,7 @@ from services.indexing.pipeline import ChunkingRules, IngestionPipeline, Parse, 
 from services.tasks.leases import Lease, LeaseKeeper, LeaseLostError
 from services.views.uploads import Receipt
 from services.worker.container import Worker, every, open_worker
-from tests.fixtures.application import CLIENT, Department
+from tests.fixtures.application import CLIENT, Department, read_task
 
 MANUAL = b"# Valves\n\nThe relief valve opens at 6 bar.\n"
 QUESTION = "At how many bar does the relief valve open?"
@@ -52,7 +52,7 @@ async def as_it_stands(path: Path, mime_type: str, take: Take) -> ParsedDocument
 
 async def run(department: Department, receipt: Receipt, parse: Parse = as_it_stands) -> Receipt:
     """One attempt at the task, and its receipt afterwards."""
-    await pipeline(department.services, parse).run(department.principal.organization_id, receipt.task_id)
+    await read_task(pipeline(department.services, parse), department.principal.organization_id, receipt.task_id)
     return await department.services.tasks.receipt(department.principal, receipt.task_id)
 
 
@@ -101,7 +101,7 @@ async def test_a_deleted_document_is_not_read(department: Department) -> None:
     receipt = await department.upload("manual.md", MANUAL)
     async with department.services.database.transaction(department.principal.organization_id) as session:
         await session.execute(text("UPDATE documents SET is_deleted = true"))
-    await pipeline(department.services, as_it_stands).run(department.principal.organization_id, receipt.task_id)
+    await read_task(pipeline(department.services, as_it_stands), department.principal.organization_id, receipt.task_id)
     async with department.services.database.transaction(department.principal.organization_id) as session:
         task = await session.get_one(Task, receipt.task_id)
     assert (task.status, task.failure_code) == ("failed", "deleted")
@@ -116,7 +116,7 @@ async def test_a_document_deleted_while_it_is_read_leaves_nothing_behind(departm
         return parsed
 
     organization_id = department.principal.organization_id
-    await pipeline(department.services, meanwhile_deleted).run(organization_id, receipt.task_id)
+    await read_task(pipeline(department.services, meanwhile_deleted), organization_id, receipt.task_id)
     async with department.services.database.transaction(organization_id) as session:
         assert await session.scalar(select(func.count(DocumentChunk.id))) == 0
     with pytest.raises(NotFoundError):
@@ -170,7 +170,7 @@ async def test_a_long_file_tells_how_far_it_is(department: Department, monkeypat
         pages = [ParsedPage(number, f"Valve {number} opens at {number} bar.") for number in range(1, 3 * BATCH)]
         return ParsedDocument(tuple(pages))
 
-    await pipeline(services, many).run(department.principal.organization_id, receipt.task_id)
+    await read_task(pipeline(services, many), department.principal.organization_id, receipt.task_id)
     task.cancel()
     assert told == sorted(told)
     assert any(35 < progress < 85 for progress in told), told

@@ -258,7 +258,7 @@ async def test_a_collection_deleted_amid_its_reading_goes_whole_and_no_other(
 async def test_what_a_worker_writes_after_it_lost_its_lease_is_removed_before_the_receipt_closes(
     department: Department, worker: Worker, services: Services, cellar: Cellar
 ) -> None:
-    await worker.drain()
+    await worker.dispatcher.drain()
     receipt = await department.upload("valves.txt", b"The valve opens at 6 bar.")
     mine = department.principal.organization_id
     async with services.database.transaction(mine) as session:
@@ -391,7 +391,7 @@ class SlowBell(Resident):
         super().__init__()
         self.rung, self.answered = threading.Event(), threading.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         self.rung.set()
         assert self.answered.wait(30)
 

@@ -116,8 +116,8 @@ async def test_a_file_that_cannot_be_indexed_is_tried_three_times_and_then_faile
     organization_id, attempts = department.principal.organization_id, []
     with silent_vector_store(postgres_server, migrated_database):
         for _ in range(3):
-            await worker.accept(organization_id, receipt.task_id)
-            await worker.drain()
+            await worker.dispatcher.begin(organization_id, receipt.task_id)
+            await worker.dispatcher.drain()
             now = await department.services.tasks.receipt(department.principal, receipt.task_id)
             attempts.append((now.attempts, now.status))
     assert attempts == [(1, TaskStatus.RUNNING), (2, TaskStatus.RUNNING), (3, TaskStatus.FAILED)]
@@ -125,8 +125,8 @@ async def test_a_file_that_cannot_be_indexed_is_tried_three_times_and_then_faile
     assert now.error_message == "The vector store did not answer."
     assert now.next_step
     again = await department.services.ingestion.reindex(department.principal, receipt.document_id, client=CLIENT)
-    await worker.accept(organization_id, again.task_id)
-    await worker.drain()
+    await worker.dispatcher.begin(organization_id, again.task_id)
+    await worker.dispatcher.drain()
     assert "6 bar" in (await department.services.search.search(department.principal, QUESTION))[0].text
 
 
@@ -161,8 +161,8 @@ async def test_without_redis_questions_are_answered_and_uploads_wait_for_the_swe
         assert await sweep.run() == 1
         assert await services.queue.depth() == 1
     async with open_worker(loaded) as worker, open_services(loaded) as services:
-        await worker.accept(department.principal.organization_id, receipt.task_id)
-        await worker.drain()
+        await worker.dispatcher.begin(department.principal.organization_id, receipt.task_id)
+        await worker.dispatcher.drain()
         assert "6 bar" in (await services.search.search(department.principal, QUESTION))[0].text
 
 

@@ -176,8 +176,8 @@ async def test_a_version_that_is_being_read_again_keeps_its_vectors(installation
     assert again.version_id == first.version_id
     await installation.superseded.run()
     assert await indexed(house) == {first.version_id, second.version_id}
-    await installation.worker.accept(house.principal.organization_id, again.task_id)
-    await installation.worker.drain()
+    await installation.worker.dispatcher.begin(house.principal.organization_id, again.task_id)
+    await installation.worker.dispatcher.drain()
     await settle(installation, house)
     (found,) = await house.services.search.find(house.principal, "How often is the pump serviced?", limit=1)
     assert found.chunk.version_id == first.version_id

@@ -63,8 +63,8 @@ async def test_pieces_over_http_become_a_document_that_answers(
     state = (await api.get(place, headers=headers)).json()
     assert (state["offset"], state["filename"]) == (len(TEXT), "válvula 1.md")
     assert task == f"/api/v1/tasks/{state['receipt']['task_id']}"
-    await worker.accept(department.principal.organization_id, UUID(state["receipt"]["task_id"]))
-    await worker.drain()
+    await worker.dispatcher.begin(department.principal.organization_id, UUID(state["receipt"]["task_id"]))
+    await worker.dispatcher.drain()
     receipt = (await api.get(task, headers=headers)).json()
     assert (receipt["status"], receipt["size_bytes"]) == ("completed", len(TEXT))
     assert (await department.services.search.search(department.principal, QUESTION))[0].filename == "válvula 1.md"

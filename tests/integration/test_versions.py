@@ -46,7 +46,7 @@ from services.uploads import near_duplicates
 from services.views.uploads import Receipt
 from services.worker.container import Worker
 from services.worker.superseded import Superseded
-from tests.fixtures.application import CLIENT, Department
+from tests.fixtures.application import CLIENT, Department, read_task
 from tests.fixtures.documents import pdf_pages
 from tests.fixtures.postgres import PostgresServer
 from tests.integration.test_gateway import api, sign_in  # noqa: F401 - the fixture
@@ -108,8 +108,8 @@ async def hand_in(department: Department, name: str, content: bytes, document_id
 
 
 async def finish(department: Department, worker: Worker, receipt: Receipt) -> Receipt:
-    await worker.accept(department.principal.organization_id, receipt.task_id)
-    await worker.drain()
+    await worker.dispatcher.begin(department.principal.organization_id, receipt.task_id)
+    await worker.dispatcher.drain()
     return await department.services.tasks.receipt(department.principal, receipt.task_id)
 
 
@@ -132,8 +132,8 @@ async def test_a_hundred_questions_amid_a_switch_get_the_old_answer_or_the_new_o
 
     questions = [asyncio.create_task(ask(number)) for number in range(100)]
     await asyncio.wait(questions[:10], return_when=asyncio.FIRST_COMPLETED)
-    await worker.accept(department.principal.organization_id, asked.task_id)
-    await worker.drain()
+    await worker.dispatcher.begin(department.principal.organization_id, asked.task_id)
+    await worker.dispatcher.drain()
     switched.set()
     answers = await asyncio.gather(*questions)
     assert all(text.count(" bar") > 1 for text in answers), set(answers)
@@ -401,7 +401,7 @@ async def test_a_later_upload_answers_though_the_earlier_is_read_last(department
         await department.read(worker, "valves.md", NEW)
         return await as_it_stands(path, mime_type, take)
 
-    await pipeline(department.services, while_another_comes).run(organization_id, slow.task_id)
+    await read_task(pipeline(department.services, while_another_comes), organization_id, slow.task_id)
     assert (await department.services.tasks.receipt(department.principal, slow.task_id)).status == "completed"
     assert "8 bar" in await answer(department)
     counted = await statistics(department)
@@ -429,7 +429,7 @@ async def test_a_move_does_not_bring_back_what_was_replaced_meanwhile(department
         await department.read(worker, "valves.md", NEW)
         return await as_it_stands(path, mime_type, take)
 
-    await pipeline(department.services, while_another_comes).run(organization_id, task_id)
+    await read_task(pipeline(department.services, while_another_comes), organization_id, task_id)
     assert "8 bar" in await answer(department)
     view = await department.services.documents.get(department.principal, first.document_id)
     assert (view.version_number, view.status) == (2, "ready")

@@ -55,8 +55,8 @@ async def _fill(services: Services) -> None:
             receipt = await services.ingestion.upload(
                 principal, filename=path.name, chunks=_blocks(path.read_bytes()), collection_id=None, client=CLIENT
             )
-            await worker.accept(principal.organization_id, receipt.task_id)
-        await worker.drain()
+            await worker.dispatcher.begin(principal.organization_id, receipt.task_id)
+        await worker.dispatcher.drain()
     for question in QUESTIONS:
         run = await services.answering.ask(principal, question)
         events = [event async for event in run.events()]
