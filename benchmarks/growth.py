@@ -25,7 +25,7 @@ import pypdfium2
 from benchmarks.ingestion import Memory, read_by_us, worker
 from config.loader import load_settings
 from services.bootstrap import open_services
-from services.commands.stack import own_stack
+from services.stack.opening import own_stack
 
 SIZES = (50, 200, 800, 2000, 5000)
 MEMORY_AIM_MB, AIM_AT = 1000, 800

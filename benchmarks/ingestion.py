@@ -33,9 +33,9 @@ from core.states import TaskStatus
 from db.models import Task
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
-from services.commands.stack import own_stack
 from services.connections import application_address, owner_address
 from services.evaluation import scratch_organization
+from services.stack.opening import own_stack
 
 SPEED_AIM = 5.0
 GROUPS = 4

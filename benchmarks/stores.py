@@ -27,11 +27,11 @@ from plugins.embedding.onnx import OnnxEmbedding
 from plugins.interfaces import PluginContext, VectorDBProvider
 from plugins.vector_db.pgvector.provider import PgvectorProvider
 from plugins.vector_db.qdrant.provider import QdrantProvider
-from services.commands.stack import any_stack
 from services.connections import application_address, owner_address
 from services.evaluation import RetrievalSet, rank_scores, read_retrieval_set
 from services.search.fusion import fuse
 from services.search_index.term_statistics import average_length, chunks_per_term, count_terms
+from services.stack.opening import any_stack
 
 DEPTH, DENSE_WEIGHT = 100, 0.7
 COLLECTION = "benchmark"

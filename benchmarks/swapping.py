@@ -25,8 +25,8 @@ from core.identity import Principal
 from services import setup
 from services.audit import ClientInfo
 from services.bootstrap import Services
-from services.commands.stack import any_stack
 from services.reload import ServiceReloader, open_reloader
+from services.stack.opening import any_stack
 from services.worker.container import open_worker
 
 QUESTION = "How often does the pump P-400 need service?"

@@ -1,0 +1,1 @@
+"""The worker: a face that knows services and nothing below."""

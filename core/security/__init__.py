@@ -1,0 +1,1 @@
+"""Passwords, tokens, secrets, outbound addresses, and what a file really is."""

@@ -1,0 +1,1 @@
+"""Short memories: values under keys, for so long."""

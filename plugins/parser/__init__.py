@@ -1,0 +1,1 @@
+"""Readers of files, and the sandbox they work in."""

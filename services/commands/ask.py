@@ -12,8 +12,8 @@ from core.errors import ValidationError
 from services import setup
 from services.bootstrap import open_services
 from services.commands import answers, first_account
-from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
+from services.stack.opening import any_stack
 
 AsUser = Annotated[str | None, typer.Option("--as", help="E-mail of the person who asks. Default: the administrator.")]
 

@@ -16,12 +16,12 @@ from config.loader import load_settings
 from config.models import Settings
 from core.errors import KnowledgeFoundryError
 from services.bootstrap import open_services
-from services.commands.stack import any_stack, data_folder
 from services.commands.terminal import DataDir, run, say
 from services.embedded.lock import holder
 from services.embedded.postgres import find_binaries
 from services.embedded.preflight import prepare_folder, require_port, require_space
 from services.embedded.redis import find_binary
+from services.stack.opening import any_stack, data_folder
 
 
 @dataclass(frozen=True, slots=True)

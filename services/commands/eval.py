@@ -14,11 +14,11 @@ from core.errors import ValidationError
 from core.identity import Principal
 from services import evaluation
 from services.bootstrap import Services, open_services
-from services.commands import processes
-from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
 from services.embedded.supervisor import Supervisor
 from services.search.retriever import SearchMode
+from services.stack import processes
+from services.stack.opening import any_stack
 
 app = typer.Typer(no_args_is_help=True, help="Measure search and answers through the real path.")
 

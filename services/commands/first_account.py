@@ -6,7 +6,7 @@ import typer
 
 from core.security.secrets import write_secret_file
 from services import setup
-from services.commands.stack import Stack
+from services.stack.opening import Stack
 
 SIGN_IN_FILE = "first-sign-in.txt"
 

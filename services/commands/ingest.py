@@ -15,11 +15,12 @@ from core.identity import Principal
 from services import setup
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
-from services.commands import first_account, processes
+from services.commands import first_account
 from services.commands.ask import AsUser
-from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
 from services.embedded.supervisor import Supervisor
+from services.stack import processes
+from services.stack.opening import any_stack
 from services.views.uploads import Receipt
 
 _BLOCK_BYTES = 1024 * 1024

@@ -12,11 +12,11 @@ from core.errors import ConflictError
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from services.bootstrap import open_services
-from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
 from services.connections import maintenance_address
 from services.maintenance.findings import MaintenanceKind
 from services.maintenance.jobs import rounds_of
+from services.stack.opening import any_stack
 from services.views.operations import MaintenanceView
 
 

@@ -9,9 +9,9 @@ import typer
 from config.loader import load_settings
 from services import setup
 from services.bootstrap import open_services
-from services.commands.schema import bring_up_to_date
-from services.commands.stack import any_stack, outside_superuser
 from services.commands.terminal import DataDir, run, say
+from services.stack.opening import any_stack, outside_superuser
+from services.stack.schema import bring_up_to_date
 
 
 def migrate(

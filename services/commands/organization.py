@@ -15,11 +15,11 @@ from core.errors import NotFoundError
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from services.bootstrap import open_services
-from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
 from services.connections import maintenance_address, redis_url
 from services.deletion.inventory import Stores
 from services.deletion.organizations import OrganizationDeletion
+from services.stack.opening import any_stack
 from services.views.deletion import DeletionView
 
 app = typer.Typer(no_args_is_help=True, help="List organisations; delete one with everything it has.")

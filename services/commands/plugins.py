@@ -17,8 +17,8 @@ from plugins.framework.installed import offered
 from plugins.framework.manager import schema_of
 from plugins.framework.quarantine import Quarantine
 from services.commands.plugin_report import Line, Report, listed, report
-from services.commands.stack import any_stack, data_folder
 from services.commands.terminal import DataDir, run, say
+from services.stack.opening import any_stack, data_folder
 
 app = typer.Typer(no_args_is_help=True, help="List and check what is plugged in; begin a new plugin.")
 

@@ -12,13 +12,14 @@ import typer
 from core.errors import ConflictError, ValidationError
 from services import setup
 from services.bootstrap import open_services
-from services.commands import first_account, processes
+from services.commands import first_account
 from services.commands.ask import AsUser
 from services.commands.ingest import ended_well
-from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
 from services.documents.folder_sync import FolderSync, SyncReport
 from services.embedded.supervisor import Supervisor
+from services.stack import processes
+from services.stack.opening import any_stack
 
 LOOK_S = 5.0
 

@@ -24,12 +24,13 @@ from core.errors import KnowledgeFoundryError
 from plugins.framework.egress import models_leaving
 from plugins.framework.manifest import KINDS
 from services import setup
-from services.commands import answers, first_account, processes
+from services.commands import answers, first_account
 from services.commands.gateway import Gateway
-from services.commands.stack import Stack, data_folder, own_stack
 from services.commands.terminal import DataDir, Interrupted, run, say
 from services.embedded.preflight import free_port, require_port
 from services.embedded.supervisor import Supervisor
+from services.stack import processes
+from services.stack.opening import Stack, data_folder, own_stack
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 _INDEX_WITHIN_S = 600.0

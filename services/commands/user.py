@@ -13,8 +13,8 @@ from core.identity import Role
 from services import setup
 from services.audit import ClientInfo
 from services.bootstrap import open_services
-from services.commands.stack import any_stack
 from services.commands.terminal import DataDir, run, say
+from services.stack.opening import any_stack
 from services.views.accounts import AccountView
 
 app = typer.Typer(no_args_is_help=True, help="Add people, send them a sign-in link, list them.")

@@ -23,8 +23,8 @@ from db.urls import DatabaseAddress
 from services import setup
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
-from services.commands.stack import own_stack
 from services.embedded.postgres import PORT, SUPERUSER, find_binaries
+from services.stack.opening import own_stack
 from services.worker.container import open_worker
 from tests.releases.content import FOLDER, Release, counts
 

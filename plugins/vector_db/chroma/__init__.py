@@ -1,0 +1,1 @@
+"""Vectors in Chroma, in a process of its own or at a server."""

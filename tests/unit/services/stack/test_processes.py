@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.models import Settings
-from services.commands import processes
+from services.stack import processes
 
 SETTINGS = Settings.model_validate({"chat": {"host": "0.0.0.0", "port": 8010}, "admin": {"port": 8511}})
 

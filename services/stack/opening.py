@@ -18,12 +18,12 @@ from config.models import Settings
 from core.errors import ConfigurationError
 from core.security.secrets import read_or_create_secret_file, write_secret_file
 from db.urls import DatabaseAddress
-from services.commands.schema import bring_up_to_date
 from services.embedded import EmbeddedEndpoints, embedded_services
 from services.embedded.lock import holder, only_instance
 from services.embedded.postgres import PORT, SUPERUSER
 from services.embedded.preflight import prepare_folder, require_space
 from services.embedded.supervisor import Say
+from services.stack.schema import bring_up_to_date
 
 PUBLISHED = Path("run") / "environment.json"
 """Inside the data folder: the environment of a running `foundry up`, readable by its owner only."""

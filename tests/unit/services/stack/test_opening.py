@@ -15,9 +15,9 @@ from config.models import Settings
 from core.errors import ConfigurationError, DatabaseError
 from db.roles import APP_ROLE
 from db.urls import DatabaseAddress
-from services.commands.schema import bring_up_to_date
-from services.commands.stack import PUBLISHED, any_stack, outside_superuser, own_stack
 from services.embedded.lock import LOCK_NAME, only_instance
+from services.stack.opening import PUBLISHED, any_stack, outside_superuser, own_stack
+from services.stack.schema import bring_up_to_date
 
 
 @pytest.fixture(autouse=True)
