@@ -151,7 +151,7 @@ def detect(path: Path, filename: str) -> str:
     if not _is_text(head):
         raise DocumentError("The type of this file is not known.", failure_code="unsupported_type", next_step=ACCEPTED)
     if suffix in _NEVER_TEXT:
-        raise _mislabelled(suffix)
+        raise _content_type_mismatch(suffix)
     return _text_type(head, suffix)
 
 
@@ -178,7 +178,7 @@ def _zip_type(path: Path, suffix: str) -> str:
             next_step=ACCEPTED,
         )
     if suffix in _NEVER_TEXT:
-        raise _mislabelled(suffix)
+        raise _content_type_mismatch(suffix)
     return "application/zip"
 
 
@@ -227,10 +227,10 @@ def _by_magic(head: bytes) -> str | None:
     return None
 
 
-def _mislabelled(suffix: str) -> DocumentError:
+def _content_type_mismatch(suffix: str) -> DocumentError:
     return DocumentError(
         f"The file is named {suffix} but is not one.",
-        failure_code="mislabelled",
+        failure_code="content_type_mismatch",
         next_step="Give it the name of what it is, or export it again.",
     )
 

@@ -54,7 +54,7 @@ class Task(Tenant, Base):
 
 
 class OutboxEntry(Tenant, Base):
-    """A bell to ring: written with the row it speaks of, deleted when the queue has it."""
+    """A job to enqueue: written with the row it speaks of, deleted when the queue has it."""
 
     __tablename__ = "outbox"
 

@@ -1,6 +1,6 @@
 """How is a worker told that there is something to do?
 
-RQ is a doorbell: the task row is the truth, and a lost or doubled ring does no harm. Jobs are named by path, so that
+RQ only wakes a worker: the task row is the truth, and a lost or doubled job does no harm. Jobs are named by path, so that
 services import no job, and travel as JSON, never as pickle.
 """
 
@@ -28,7 +28,7 @@ def connect(url: str) -> redis.Redis:
 
 
 class JobQueue:
-    """Rings the bell."""
+    """Wakes workers."""
 
     def __init__(self, client: redis.Redis, name: str) -> None:
         self._queue = Queue(name, connection=client, serializer=JSONSerializer)
@@ -37,7 +37,7 @@ class JobQueue:
         """Tell a worker about a task.
 
         Raises:
-            ProviderUnavailableError: Redis is away; the sweep will ring later.
+            ProviderUnavailableError: Redis is away; the sweep will enqueue it later.
         """
         try:
             await asyncio.to_thread(
@@ -53,29 +53,29 @@ class JobQueue:
             raise ProviderUnavailableError("The queue does not answer.", next_step="Check Redis.") from error
 
     async def depth(self) -> int:
-        """How many rings nobody has answered yet."""
+        """How many jobs no worker has taken yet."""
         try:
             return await asyncio.to_thread(lambda: self._queue.count)
         except redis.RedisError as error:
             raise ProviderUnavailableError("The queue does not answer.", next_step="Check Redis.") from error
 
     async def count_of(self, organization_id: UUID) -> int:
-        """How many rings are for an organisation."""
+        """How many jobs are for an organisation."""
         return len(await self._of(organization_id))
 
     async def forget(self, organization_id: UUID) -> int:
-        """Take an organisation's rings back. Returns how many."""
+        """Take an organisation's jobs back. Returns how many."""
         jobs = await self._of(organization_id)
         for job in jobs:
             await asyncio.to_thread(job.delete)
         return len(jobs)
 
     async def count_tasks(self, task_ids: Collection[UUID]) -> int:
-        """How many rings are for one of these tasks."""
+        """How many jobs are for one of these tasks."""
         return len(await self._for(task_ids))
 
     async def forget_tasks(self, task_ids: Collection[UUID]) -> None:
-        """Take the rings for these tasks back."""
+        """Take the jobs for these tasks back."""
         for job in await self._for(task_ids):
             await asyncio.to_thread(job.delete)
 

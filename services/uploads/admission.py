@@ -1,7 +1,7 @@
 """How does content become a document or a version of one, with a task to read it?
 
 In the transaction of whoever hands it in, under the lock of the organisation's row: so nothing passes quota or naming
-beside it, and bytes, rows, task and bell exist together or not at all.
+beside it, and bytes, rows, task and outbox entry exist together or not at all.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ async def admit(
 
 
 async def queue_task(session: AsyncSession, owner: Owner, document: Document, version: DocumentVersion) -> Task:
-    """A task and its bell, in the transaction of what they are about."""
+    """A task and its outbox entry, in the transaction of what they are about."""
     task = Task(
         organization_id=owner.organization_id,
         task_type=TASK_INGEST,

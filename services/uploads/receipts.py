@@ -20,6 +20,8 @@ _SAID_OF_FILE = {
 }
 
 
+FORMER_CODES = {"mislabelled": "content_type_mismatch"}
+"""Failure codes that older versions stored, and what they are called now."""
 ESTIMATED_FROM = 10
 """Percent from which on the pace so far says something about the rest."""
 
@@ -49,7 +51,7 @@ def receipt_of(
         pages=read.total if read else version.page_count,
         pages_done=read.done if read else None,
         chunks=version.chunk_count,
-        failure_code=task.failure_code,
+        failure_code=FORMER_CODES.get(task.failure_code or "", task.failure_code),
         error_message=task.error_message,
         next_step=task.next_step,
         warnings=warnings_of(version) if task.status == TaskStatus.COMPLETED else (),

@@ -111,7 +111,7 @@ class IngestionService:
             await self._forget_if_unused(principal.organization_id, blob)
             raise
         if not receipt.unchanged:
-            await self._ring(principal.organization_id, receipt.task_id)
+            await self._enqueue(principal.organization_id, receipt.task_id)
         log.info("upload_received", document_id=str(receipt.document_id), size_bytes=blob.size_bytes, mime=mime_type)
         return receipt
 
@@ -148,7 +148,7 @@ class IngestionService:
                 after={"reindex": version.number},
             )
             receipt = receipt_of(task, version)
-        await self._ring(principal.organization_id, receipt.task_id)
+        await self._enqueue(principal.organization_id, receipt.task_id)
         return receipt
 
     # -- steps of an upload
@@ -204,17 +204,17 @@ class IngestionService:
                 similar=await _similar(session, principal, admitted.version),
             )
 
-    async def _ring(self, organization_id: UUID, task_id: UUID) -> None:
+    async def _enqueue(self, organization_id: UUID, task_id: UUID) -> None:
         crash_point("upload.committed")
         try:
             await self._queue.enqueue(organization_id, task_id)
             crash_point("upload.enqueued")
         except ProviderUnavailableError as error:
-            log.warning("ring_postponed", task_id=str(task_id), reason=error.code)
+            log.warning("enqueue_postponed", task_id=str(task_id), reason=error.code)
             return
         async with self._database.transaction(organization_id) as session:
             await session.execute(delete(OutboxEntry).where(OutboxEntry.task_id == task_id))
-        crash_point("upload.rung")
+        crash_point("upload.outbox_cleared")
 
     async def _forget_if_unused(self, organization_id: UUID, blob: StoredBlob) -> None:
         async with self._database.transaction(organization_id) as session:

@@ -1,4 +1,7 @@
-"""What does a worker process hold, and what does it do besides answering bells?"""
+"""What does a worker process hold, and what does it do besides reading documents?
+
+The second composition root: ``services.bootstrap`` opens what every process has, this what only a worker has.
+"""
 
 from __future__ import annotations
 

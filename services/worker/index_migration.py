@@ -60,8 +60,8 @@ class IndexMigrator:
             try:
                 await self._queue.enqueue(organization_id, task_id)
             except KnowledgeFoundryError as error:
-                log.warning("bell_not_rung", reason=error.code)
-                break  # the sweep rings for them
+                log.warning("enqueue_postponed", reason=error.code)
+                break  # the sweep enqueues them
         if begun:
             log.info("moves_begun", documents=len(begun), store=self._indexes.primary.store)
         await self._retire()

@@ -1,7 +1,7 @@
 """What did the queue forget?
 
-One of the modules that look across organisations. Bells that were never rung, leases that ran out, tasks nobody
-took: all become rings again. Safe to run anywhere and any number of times.
+One of the modules that look across organisations. Jobs that were never enqueued, leases that ran out, tasks nobody
+took: all are enqueued again. Safe to run anywhere and any number of times.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from services.tasks.queue import JobQueue
 log = structlog.get_logger(__name__)
 
 FORGOTTEN = timedelta(seconds=60)
-"""A queued task that nobody took for so long is rung again, for its bell may wait behind many others."""
+"""A queued task that nobody took for so long is enqueued again, for its job may wait behind many others."""
 FORGOTTEN_WITH_EMPTY_QUEUE = timedelta(seconds=10)
-"""The same when no bell waits: this one was lost with its worker."""
+"""The same when no job waits: this one was lost with its worker."""
 BATCH = 500
 LEADER_LOCK = 4242002
 NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 
 
 class Sweep:
-    """Re-rings and heartbeats, through the maintenance role."""
+    """Enqueues what was forgotten, and heartbeats, through the maintenance role."""
 
     def __init__(self, database: MaintenanceDatabase, queue: JobQueue) -> None:
         self._database = database
         self._queue = queue
 
     async def run(self) -> int:
-        """Ring for everything that waits without a bell. Returns how many rings; 0 when another process sweeps."""
+        """Enqueue everything that waits without a job. Returns how many; 0 when another process sweeps."""
         try:
             patience = FORGOTTEN if await self._queue.depth() else FORGOTTEN_WITH_EMPTY_QUEUE
         except ProviderUnavailableError as error:
@@ -69,7 +69,7 @@ class Sweep:
                 update(Task).where(Task.id.in_(task_ids), Task.status == "queued").values(updated_at=func.now())
             )
         if rows:
-            log.info("swept", rings=len(rows))
+            log.info("swept", enqueued=len(rows))
         return len(rows)
 
     async def beat(self, worker: str) -> None:

@@ -1,4 +1,4 @@
-"""Who may look across organisations, and can every job that is rung for be done?"""
+"""Who may look across organisations, and can every job that is enqueued be done?"""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class Bench:
         )
 
     async def recover(self, trial: Trial) -> None:
-        """Leases run out, the sweep rings, another worker answers; and who got no receipt hands the file in again."""
+        """Leases run out, the sweep enqueues, another worker reads; and who got no receipt hands the file in again."""
         organization = self.department.principal.organization_id
         await upload(self.services, self.department.principal, trial.filename, trial.content())
         for _ in range(2):
@@ -173,9 +173,9 @@ class Bench:
                 database=self.database,
             )
             await self.sweep.run()
-            rung = {UUID(job.args[1]) for job in await asyncio.to_thread(lambda: self.queue.jobs)}
+            enqueued = {UUID(job.args[1]) for job in await asyncio.to_thread(lambda: self.queue.jobs)}
             await asyncio.to_thread(self.queue.delete, delete_jobs=True)
-            for task in rung:
+            for task in enqueued:
                 await read_task(pipeline(self.services), organization, task)
 
     async def whole(self, trial: Trial) -> None:

@@ -149,7 +149,7 @@ async def test_deleting_leaves_nothing_to_find(department: Department, worker: W
     [
         ("empty.txt", b"", "empty"),
         ("program.txt", b"MZ" + bytes(200), "unsupported_type"),
-        ("report.pdf", b"just some words that are no pdf file", "mislabelled"),
+        ("report.pdf", b"just some words that are no pdf file", "content_type_mismatch"),
         ("old.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "corrupt"),
     ],
 )

@@ -70,7 +70,7 @@ class Stack:
         )
 
     async def work_off(self) -> int:
-        """What bells would have the worker do; how many documents were moved."""
+        """What jobs would have the worker do; how many documents were moved."""
         moved = 0
         while True:
             await self.worker._migrator.run()

@@ -167,7 +167,7 @@ async def test_a_task_whose_worker_died_is_taken_up_after_a_pause(
     reader.gate.set()
     dispatcher = Dispatcher(maintenance, lambda: pipeline(department.services, reader), places=2)
     with serving(dispatcher):
-        # The other one follows when its pause is over, without a bell.
+        # The other one follows when its pause is over, without being woken.
         assert await reader.until(2) == ["over", "fresh"]
         await finish(dispatcher, reader)
     for receipt in receipts:

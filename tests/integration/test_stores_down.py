@@ -154,7 +154,7 @@ async def test_without_redis_questions_are_answered_and_uploads_wait_for_the_swe
         events = [event async for event in run.events()]
         assert isinstance(events[-1], DoneEvent)
         assert events[-1].outcome is Outcome.REFUSED
-    # Redis is back: the bell that was never rung is found in the outbox.
+    # Redis is back: the job that was never enqueued is found in the outbox.
     loaded = load_settings(environ=environment)
     async with open_services(loaded) as services, sweeping(services) as sweep:
         assert await services.queue.depth() == 0

@@ -1,4 +1,4 @@
-"""Does an ill plugin ring once, and only when it is really ill?"""
+"""Does an ill plugin raise an alarm once, and only when it is really ill?"""
 
 from __future__ import annotations
 
