@@ -1,7 +1,7 @@
 """How is a worker told that there is something to do?
 
-RQ only wakes a worker: the task row is the truth, and a lost or doubled job does no harm. Jobs are named by path, so that
-services import no job, and travel as JSON, never as pickle.
+RQ only wakes a worker: the task row is the truth, and a lost or doubled job does no harm. Jobs are named by path, so
+that services import no job, and travel as JSON, never as pickle.
 """
 
 from __future__ import annotations
