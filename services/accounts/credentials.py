@@ -12,7 +12,7 @@ from plugins.interfaces import StoredCredentials, StoredSession
 
 
 class DatabaseCredentialStore:
-    """Implements ``plugins.interfaces.CredentialStore`` over PostgreSQL."""
+    """Credentials and sessions in PostgreSQL: ``plugins.interfaces.CredentialStore``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -121,7 +121,7 @@ class AnswerRun:
 
 
 class AnsweringService:
-    """Starts runs, finds them again, stops them."""
+    """Runs: started, found again, stopped."""
 
     def __init__(self, graph: AnswerGraph, chats: ChatService, context_of: ContextFactory) -> None:
         self._graph = graph

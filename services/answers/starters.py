@@ -32,7 +32,7 @@ def sample_starters(path: Path = SAMPLES) -> tuple[Starter, ...]:
 
 
 class StarterService:
-    """Offers a question only while the principal can read the document it was written for."""
+    """First questions, each offered only while the principal can read the document it was written for."""
 
     def __init__(self, database: Database, starters: Sequence[Starter]) -> None:
         self._database = database

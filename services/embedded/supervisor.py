@@ -76,7 +76,7 @@ class _Running:
 
 
 class Supervisor:
-    """Keeps children running between ``start`` and ``stop``; an async context manager that stops them all.
+    """Children kept running between ``start`` and ``stop``; an async context manager that stops them all.
 
     Children are started in the order given to ``start`` and stopped in the reverse order, each group at once.
     """

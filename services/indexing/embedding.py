@@ -57,7 +57,7 @@ class Indexed:
 
 @dataclass(slots=True)
 class VersionVectors:
-    """Embeds and stores the chunks of one version."""
+    """Vectors of one version's chunks, made and stored."""
 
     database: Database
     indexes: Indexes

@@ -29,7 +29,7 @@ from services.uploads.activation import activate
 
 
 class PartialAnswers:
-    """Publishes one version as its vectors come."""
+    """Publication of one version as its vectors come."""
 
     def __init__(self, database: Database, leases: LeaseKeeper, progress: TaskProgress, reading: ParsedVersion) -> None:
         self._database = database

@@ -104,7 +104,7 @@ class _Work:
 
 
 class IngestionPipeline:
-    """Does one task at a time; several may run side by side."""
+    """Way of one task from file to findable version; several may run side by side."""
 
     def __init__(
         self,

@@ -75,7 +75,7 @@ class ParsedVersion:
 
 
 class VersionPublisher:
-    """Writes a version and makes it the active one."""
+    """Publisher of parsed versions: writes one and activates it."""
 
     def __init__(self, database: Database, leases: LeaseKeeper, indexes: Indexes, blobs: BlobStore) -> None:
         self._database = database

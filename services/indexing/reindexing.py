@@ -30,7 +30,7 @@ BATCH = 256
 
 
 class StoredVectorReindexer:
-    """Brings the version that answers into the indexes that lack it."""
+    """Reindexer that brings the version that answers into the indexes that lack it."""
 
     def __init__(self, database: Database, leases: LeaseKeeper, indexes: Indexes, lexical: LexicalIndex) -> None:
         self._database = database

@@ -24,7 +24,7 @@ PAGE = 200
 
 
 class FileUpkeep:
-    """Compares the file store with the rows.
+    """Comparison of the file store with the rows.
 
     Args:
         unused_s: Age from which a file that nothing has is removed.

@@ -39,7 +39,7 @@ class VersionRule:
 
 
 class Retention:
-    """Deletes what is over its time."""
+    """Deletion of what is over its time."""
 
     def __init__(self, database: MaintenanceDatabase, purge: Purge, rule: VersionRule) -> None:
         self._database = database

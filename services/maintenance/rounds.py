@@ -35,7 +35,7 @@ BROKEN_OFF, FAILED = "worker_lost", "internal"
 
 
 class Rounds:
-    """Begins what is due, through the maintenance role.
+    """Rounds of upkeep, begun when they are due, through the maintenance role.
 
     Args:
         every: Between two rounds of a kind; the first comes so long after the first organisation.

@@ -52,7 +52,7 @@ class _Scope:
 
 
 class VectorUpkeep:
-    """Compares every index that runs with the rows."""
+    """Comparison of every index that runs with the rows."""
 
     def __init__(self, database: MaintenanceDatabase, indexes: Indexes) -> None:
         self._database = database

@@ -25,7 +25,7 @@ _Request = tuple[Sequence[str], "asyncio.Future[Vector]"]
 
 
 class SharedEmbedding:
-    """Embeds passages for whoever asks; the oldest and the shortest are next."""
+    """One embedding model for everybody who asks; the oldest and the shortest passages are next."""
 
     def __init__(self, embedding: EmbeddingProvider) -> None:
         self._embedding = embedding

@@ -28,7 +28,7 @@ class Reranking:
 
 
 class NotRunning(NoReranker):
-    """Stands in for an entry that does not run: every answer says so, instead of being a little worse in silence."""
+    """Stand-in for an entry that does not run: every answer says so, instead of being a little worse in silence."""
 
     def __init__(self, name: str, plugins: PluginManager, context: PluginContext) -> None:
         super().__init__(NoReranker.Options(), context)

@@ -32,7 +32,7 @@ FRAMES = 12
 
 
 class Watchdog:
-    """Watches the loop it was made in.
+    """Watch over the loop it was made in.
 
     Args:
         manager: Gives the plugins in force.

@@ -45,7 +45,7 @@ class Past:
 
 
 class PastVersions:
-    """Searches them and brings them back."""
+    """Former versions, searched and brought back."""
 
     def __init__(self, database: Database, indexes: Indexes, lexical: LexicalIndex) -> None:
         self._database = database

@@ -94,7 +94,7 @@ Found = tuple[Index, HybridHit]
 
 
 class HybridRetriever:
-    """Implements ``graph.context.Retriever`` over the indexes and PostgreSQL."""
+    """Retriever over the indexes and PostgreSQL: ``graph.context.Retriever``."""
 
     def __init__(
         self,

@@ -267,7 +267,7 @@ def _running(plugins: PluginManager, row: SearchIndex, current: EmbeddingProvide
 
 
 class IndexService:
-    """Tells how far the indexes are."""
+    """Progress of the indexes."""
 
     def __init__(self, database: Database, indexes: Indexes, chunking: str) -> None:
         """``chunking`` are the rules by which documents are cut now."""

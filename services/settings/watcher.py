@@ -31,7 +31,7 @@ Stamps = tuple[tuple[Path, int, int], ...]
 
 
 class Watch:
-    """Loads settings again when something changed, and hands them on.
+    """Watch that loads settings again when something changed, and hands them on.
 
     Args:
         apply: Puts settings in force; may refuse.

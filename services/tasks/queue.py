@@ -28,7 +28,7 @@ def connect(url: str) -> redis.Redis:
 
 
 class JobQueue:
-    """Wakes workers."""
+    """Queue of jobs that wake workers."""
 
     def __init__(self, client: redis.Redis, name: str) -> None:
         self._queue = Queue(name, connection=client, serializer=JSONSerializer)

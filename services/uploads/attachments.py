@@ -68,7 +68,7 @@ class EmbeddedFiles:
 
 
 class EmbeddedFileStore:
-    """Stores the files inside one file.
+    """Store of the files inside one file.
 
     Args:
         name: What the file they lie in is called.

@@ -49,7 +49,7 @@ ReceiptOf = Callable[[Principal, UUID], Awaitable[Receipt]]
 
 
 class ResumableUploads:
-    """Begins uploads, takes pieces, and hands in what is whole.
+    """Uploads that come in pieces; what is whole is handed in.
 
     Args:
         receipt: How far a task is, of one who may see it.

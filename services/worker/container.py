@@ -73,7 +73,7 @@ def worker_settings() -> WorkerSettings:
 
 
 class Worker:
-    """Reads documents (``dispatcher``), sweeps, and says that it is alive."""
+    """Worker of a process: reads documents (``dispatcher``), sweeps, says that it is alive."""
 
     def __init__(
         self,

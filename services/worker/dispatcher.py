@@ -44,7 +44,7 @@ _NEXT = text(
 
 
 class Dispatcher:
-    """Fills the places of one worker.
+    """Dispatcher that fills the places of one worker.
 
     Args:
         pipeline: What reads a document that is begun now.

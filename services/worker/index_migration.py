@@ -38,7 +38,7 @@ LEADER_LOCK = 4242003
 
 
 class IndexMigrator:
-    """Begins moves and empties what is left, through the maintenance role."""
+    """Migrator between indexes: begins moves and empties what is left, through the maintenance role."""
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ async def claimed(redis: Redis, mark: str, *, seconds: int = TOLD_S) -> bool:
 
 
 class HealthAlarms:
-    """Compares each look with those before.
+    """Alarms that come of comparing each look with those before.
 
     Args:
         check: Asks all plugins how they are.

@@ -21,7 +21,7 @@ LEADER_LOCK = 4242005
 
 
 class Superseded:
-    """Removes them; what a store that is away still holds is removed when it is back."""
+    """Removal of such vectors; what a store that is away still holds is removed when it is back."""
 
     def __init__(self, database: MaintenanceDatabase, indexes: Indexes) -> None:
         self._database = database

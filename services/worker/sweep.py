@@ -29,7 +29,7 @@ NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 
 
 class Sweep:
-    """Enqueues what was forgotten, and heartbeats, through the maintenance role."""
+    """Sweep of what was forgotten, and heartbeats, through the maintenance role."""
 
     def __init__(self, database: MaintenanceDatabase, queue: JobQueue) -> None:
         self._database = database
