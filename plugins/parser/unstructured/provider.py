@@ -17,22 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import DocumentError
 from core.types import BlockKind, Health, ParsedDocument, PluginStatus
 from plugins.interfaces import PluginContext
-from plugins.parser.unstructured import (
-    attachments,
-    elements,
-    legacy,
-    listing,
-    mailbox,
-    markup,
-    outlook,
-    packed_xml,
-    plain_xml,
-    rich_text,
-    sheets,
-    slides,
-)
-from plugins.parser.unstructured.pieces import Piece, assemble, corrupt
-from plugins.parser.unstructured.unseen import WARNING
+from plugins.parser.readers import legacy, listing, packed_xml, plain_xml, rich_text, slides
+from plugins.parser.readers.mail import attachments, mailbox, outlook
+from plugins.parser.readers.markup import markup
+from plugins.parser.readers.pieces import Piece, assemble, corrupt
+from plugins.parser.readers.sheets import workbooks
+from plugins.parser.readers.web.unseen import WARNING
+from plugins.parser.unstructured import elements
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -154,11 +145,11 @@ class UnstructuredParser:
             case ".doc" | ".ppt":
                 return self._converted(path, f"{suffix[1:]}x")
             case ".xlsx":
-                return sheets.new_workbook(path, cells)
+                return workbooks.new_workbook(path, cells)
             case ".xls":
-                return sheets.old_workbook(path, cells)
+                return workbooks.old_workbook(path, cells)
             case ".csv" | ".tsv":
-                return sheets.separated(path, "\t" if suffix == ".tsv" else "", cells)
+                return workbooks.separated(path, "\t" if suffix == ".tsv" else "", cells)
             case ".odt":
                 return packed_xml.open_text(path, cells)
             case ".odp":

@@ -14,8 +14,8 @@ import pytest
 from core.errors import DocumentError
 from core.security.content_type import SUFFIXES, detect
 from core.types import BlockKind, ParsedDocument
+from plugins.parser.readers import legacy
 from plugins.parser.sandbox.pool import ParseLimits, ParserPool
-from plugins.parser.unstructured import legacy
 from plugins.parser.unstructured.provider import BY_SUFFIX, UnstructuredOptions, UnstructuredParser
 from tests.fixtures.compound import compound_file, outlook_mail
 from tests.fixtures.office import ODP, ODS, as_old_office, epub, odt, old_workbook, open_document, packed, rtf, said_in

@@ -20,8 +20,8 @@ from pptx.util import Inches
 
 from core.errors import DocumentError
 from core.types import BlockKind, ParsedDocument, PluginStatus
+from plugins.parser.readers.pieces import markdown_table
 from plugins.parser.sandbox.pool import ParseLimits, ParserPool
-from plugins.parser.unstructured.pieces import markdown_table
 from plugins.parser.unstructured.provider import BY_SUFFIX, UnstructuredOptions, UnstructuredParser
 
 REFERENCE = "plugins.parser.unstructured:UnstructuredParser"

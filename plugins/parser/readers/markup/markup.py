@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.types import BlockKind, ParsedDocument
+from plugins.parser.readers.pieces import Piece, assemble, table
 from plugins.parser.text.provider import decode
-from plugins.parser.unstructured.pieces import Piece, assemble, table
 
 _ORG_HEADING = re.compile(
     r"(\*+)\s+(?:(?:TODO|DONE|NEXT|WAITING|CANCELLED)\s+)?(?:\[#.\]\s+)?(.*?)(?:\s+:[\w@#%:]+:)?$"

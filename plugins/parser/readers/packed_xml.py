@@ -14,10 +14,10 @@ from urllib.parse import unquote
 
 from core.errors import DocumentError
 from core.types import BlockKind, ParsedDocument
+from plugins.parser.readers.pieces import Piece, assemble, corrupt, encrypted, squeezed, table
+from plugins.parser.readers.sheets.workbooks import sheet_pieces
 from plugins.parser.text.provider import decode
 from plugins.parser.unstructured.elements import web_page
-from plugins.parser.unstructured.pieces import Piece, assemble, corrupt, encrypted, squeezed, table
-from plugins.parser.unstructured.sheets import sheet_pieces
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.types import BlockKind, ParsedDocument
+from plugins.parser.readers.pieces import Piece, assemble, squeezed
 from plugins.parser.unstructured.elements import web_page
-from plugins.parser.unstructured.pieces import Piece, assemble, squeezed
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from core.errors import DocumentError
 from core.types import EmbeddedFile, ParsedDocument, ParsedPage
-from plugins.parser.unstructured import attachments, elements
-from plugins.parser.unstructured.pieces import assemble, corrupt
+from plugins.parser.readers.mail import attachments
+from plugins.parser.readers.pieces import assemble, corrupt
+from plugins.parser.unstructured import elements
 
 MAX_MAILS = 20_000
 

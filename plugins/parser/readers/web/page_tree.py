@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plugins.parser.unstructured.pieces import squeezed
-from plugins.parser.unstructured.unseen import decoded
+from plugins.parser.readers.pieces import squeezed
+from plugins.parser.readers.web.unseen import decoded
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement

@@ -12,9 +12,9 @@ from typing import Any
 
 from core.errors import DocumentError
 from core.types import BlockKind, ParsedDocument
+from plugins.parser.readers.pieces import Piece, assemble, corrupt, encrypted, squeezed
+from plugins.parser.readers.sheets.regions import one_table, region_pieces
 from plugins.parser.text.provider import decode
-from plugins.parser.unstructured.pieces import Piece, assemble, corrupt, encrypted, squeezed
-from plugins.parser.unstructured.regions import one_table, region_pieces
 
 SAMPLE = 20_000
 """Characters from which the separator is told."""
