@@ -157,7 +157,7 @@ class UnstructuredParser:
             case ".ods":
                 return packed_xml.open_sheets(path, cells)
             case ".epub":
-                return packed_xml.book(path)
+                return packed_xml.book(path, elements.web_page)
             case ".rtf":
                 return rich_text.read(path)
             case ".org":
@@ -165,14 +165,14 @@ class UnstructuredParser:
             case ".rst":
                 return markup.rst(path)
             case ".xml":
-                return plain_xml.read(path)
+                return plain_xml.read(path, elements.web_page)
             case ".eml":
                 raw = path.read_bytes()
                 return replace(_one_page(elements.mail(raw)), parts=attachments.in_mail(raw))
             case ".mbox":
-                return mailbox.read(path)
+                return mailbox.read(path, elements.mail)
             case ".msg":
-                return replace(_one_page(outlook.read(path)), parts=outlook.attached(path))
+                return replace(_one_page(outlook.read(path, elements.web_page)), parts=outlook.attached(path))
             case ".zip" | ".tar" | ".tgz":
                 return listing.read(path)
             case ".docx":
