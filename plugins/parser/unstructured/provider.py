@@ -21,7 +21,7 @@ from plugins.parser.readers import legacy, listing, packed_xml, plain_xml, rich_
 from plugins.parser.readers.mail import attachments, mailbox, outlook
 from plugins.parser.readers.markup import markup
 from plugins.parser.readers.pieces import Piece, assemble, corrupt
-from plugins.parser.readers.sheets import workbooks
+from plugins.parser.readers.sheets import separated, workbooks
 from plugins.parser.readers.web.unseen import WARNING
 from plugins.parser.unstructured import elements
 
@@ -144,12 +144,10 @@ class UnstructuredParser:
                 return slides.read(path)
             case ".doc" | ".ppt":
                 return self._converted(path, f"{suffix[1:]}x")
-            case ".xlsx":
-                return workbooks.new_workbook(path, cells)
-            case ".xls":
-                return workbooks.old_workbook(path, cells)
+            case ".xlsx" | ".xls":
+                return workbooks.workbook(path, cells)
             case ".csv" | ".tsv":
-                return workbooks.separated(path, "\t" if suffix == ".tsv" else "", cells)
+                return separated.separated(path, "\t" if suffix == ".tsv" else "", cells)
             case ".odt":
                 return packed_xml.open_text(path, cells)
             case ".odp":
