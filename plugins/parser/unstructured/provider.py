@@ -19,7 +19,7 @@ from core.types import BlockKind, Health, ParsedDocument, PluginStatus
 from plugins.interfaces import PluginContext
 from plugins.parser.readers import legacy, listing, packed_xml, plain_xml, rich_text, slides
 from plugins.parser.readers.mail import attachments, mailbox, outlook
-from plugins.parser.readers.markup import markup
+from plugins.parser.readers.markup import org
 from plugins.parser.readers.pieces import Piece, assemble, corrupt
 from plugins.parser.readers.sheets import separated, workbooks
 from plugins.parser.readers.web.unseen import WARNING
@@ -159,9 +159,12 @@ class UnstructuredParser:
             case ".rtf":
                 return rich_text.read(path)
             case ".org":
-                return markup.org(path)
+                return org.read(path)
             case ".rst":
-                return markup.rst(path)
+                # docutils is loaded for such files only.
+                from plugins.parser.readers.markup import rst
+
+                return rst.read(path)
             case ".xml":
                 return plain_xml.read(path, elements.web_page)
             case ".eml":
