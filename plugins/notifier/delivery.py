@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import count
+from typing import TypeGuard
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
+from tenacity.wait import wait_base
 
 from core.errors import (
     ConfigurationError,
@@ -67,24 +74,29 @@ async def delivered(
     Raises:
         ProviderError: The last failure.
     """
-    started = time.monotonic()
-    for number in count(1):
-        try:
-            return await attempt()
-        except ProviderError as error:
-            pause_s = _pause_s(error, number, options)
-            too_late = time.monotonic() - started + pause_s > options.retry_within_s
-            if number >= options.attempts or too_late or not error.retryable or not may_repeat(error):
-                raise
-        await asyncio.sleep(pause_s)
-    raise AssertionError("count() has no end")
+
+    async def once() -> None:
+        await attempt()
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(lambda error: _may_pass(error) and may_repeat(error)),
+        stop=stop_after_attempt(options.attempts) | stop_before_delay(options.retry_within_s),
+        wait=_AskedFor() + wait_random_exponential(multiplier=options.backoff_s),
+        reraise=True,
+    )
+    await retrying(once)
 
 
-def _pause_s(error: ProviderError, number: int, options: DeliveryOptions) -> float:
-    """Full jitter, after the time that the service asked for."""
-    asked_s = error.retry_after_s if isinstance(error, ProviderRateLimitError) else None
-    # Spreads calls; nothing is kept secret by it.
-    return (asked_s or 0.0) + random.uniform(0, options.backoff_s * 2 ** (number - 1))  # noqa: S311
+def _may_pass(error: BaseException) -> TypeGuard[ProviderError]:
+    return isinstance(error, ProviderError) and error.retryable
+
+
+class _AskedFor(wait_base):
+    """As long as the service asked to be left alone."""
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome and retry_state.outcome.exception()
+        return (error.retry_after_s or 0.0) if isinstance(error, ProviderRateLimitError) else 0.0
 
 
 def never_taken(error: ProviderError) -> bool:

@@ -19,10 +19,10 @@ from plugins.parser.langchain import LangChainParser
 from plugins.parser.ocr import OcrParser
 from plugins.parser.ocr.tesseract import INSTALL as GET_TESSERACT
 from plugins.parser.pdf import PdfParser
+from plugins.parser.readers.legacy import INSTALL as GET_LIBREOFFICE
 from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from plugins.parser.text import TextParser
 from plugins.parser.unstructured import UnstructuredParser
-from plugins.parser.unstructured.legacy import INSTALL as GET_LIBREOFFICE
 from tests.fixtures.documents import pdf_pages
 from tests.fixtures.office import as_old_office, said_in
 from tests.fixtures.pictures import drawn, picture, scanned_pdf

@@ -291,6 +291,13 @@ def _died(code: int) -> DocumentError:
             failure_code="too_complex",
             next_step="Split it into smaller files.",
         )
+    if code == -signal.SIGABRT:
+        # How libraries in C++ and Rust end when they ask for more memory than there is.
+        return DocumentError(
+            "Reading the file needs more memory than is allowed, or a part of it is damaged.",
+            failure_code="too_complex",
+            next_step="Split it into smaller files, or save it again in its program and upload that.",
+        )
     return DocumentError(
         "The file brought its reader down; it is damaged or built to do so.",
         failure_code="parser_crashed",

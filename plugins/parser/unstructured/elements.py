@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from core.types import BlockKind
-from plugins.parser.unstructured import word_file
-from plugins.parser.unstructured.page_tree import DESCRIBING_WORDS, put_right
-from plugins.parser.unstructured.pieces import Piece, markdown_table, squeezed
-from plugins.parser.unstructured.unseen import without_unseen, word_without_unseen
+from plugins.parser.readers.pieces import Piece, markdown_table, squeezed
+from plugins.parser.readers.web.page_tree import DESCRIBING_WORDS, put_right
+from plugins.parser.readers.web.unseen import without_unseen, word_without_unseen
+from plugins.parser.readers.word import file as word_file
 
 UNASKED = [""]
 """No detection of languages: it costs more than all the rest of a short file, and chunks are told theirs later."""

@@ -17,22 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import DocumentError
 from core.types import BlockKind, Health, ParsedDocument, PluginStatus
 from plugins.interfaces import PluginContext
-from plugins.parser.unstructured import (
-    attachments,
-    elements,
-    legacy,
-    listing,
-    mailbox,
-    markup,
-    outlook,
-    packed_xml,
-    plain_xml,
-    rich_text,
-    sheets,
-    slides,
-)
-from plugins.parser.unstructured.pieces import Piece, assemble, corrupt
-from plugins.parser.unstructured.unseen import WARNING
+from plugins.parser.readers import legacy, listing, packed_xml, plain_xml, rich_text, slides
+from plugins.parser.readers.mail import attachments, mailbox, outlook
+from plugins.parser.readers.markup import org
+from plugins.parser.readers.pieces import Piece, assemble, corrupt
+from plugins.parser.readers.sheets import separated, workbooks
+from plugins.parser.readers.web.unseen import WARNING
+from plugins.parser.unstructured import elements
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -153,12 +144,10 @@ class UnstructuredParser:
                 return slides.read(path)
             case ".doc" | ".ppt":
                 return self._converted(path, f"{suffix[1:]}x")
-            case ".xlsx":
-                return sheets.new_workbook(path, cells)
-            case ".xls":
-                return sheets.old_workbook(path, cells)
+            case ".xlsx" | ".xls":
+                return workbooks.workbook(path, cells)
             case ".csv" | ".tsv":
-                return sheets.separated(path, "\t" if suffix == ".tsv" else "", cells)
+                return separated.separated(path, "\t" if suffix == ".tsv" else "", cells)
             case ".odt":
                 return packed_xml.open_text(path, cells)
             case ".odp":
@@ -166,22 +155,25 @@ class UnstructuredParser:
             case ".ods":
                 return packed_xml.open_sheets(path, cells)
             case ".epub":
-                return packed_xml.book(path)
+                return packed_xml.book(path, elements.web_page)
             case ".rtf":
                 return rich_text.read(path)
             case ".org":
-                return markup.org(path)
+                return org.read(path)
             case ".rst":
-                return markup.rst(path)
+                # docutils is loaded for such files only.
+                from plugins.parser.readers.markup import rst
+
+                return rst.read(path)
             case ".xml":
-                return plain_xml.read(path)
+                return plain_xml.read(path, elements.web_page)
             case ".eml":
                 raw = path.read_bytes()
                 return replace(_one_page(elements.mail(raw)), parts=attachments.in_mail(raw))
             case ".mbox":
-                return mailbox.read(path)
+                return mailbox.read(path, elements.mail)
             case ".msg":
-                return replace(_one_page(outlook.read(path)), parts=outlook.attached(path))
+                return replace(_one_page(outlook.read(path, elements.web_page)), parts=outlook.attached(path))
             case ".zip" | ".tar" | ".tgz":
                 return listing.read(path)
             case ".docx":

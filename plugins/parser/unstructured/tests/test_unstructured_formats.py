@@ -14,8 +14,8 @@ import pytest
 from core.errors import DocumentError
 from core.security.content_type import SUFFIXES, detect
 from core.types import BlockKind, ParsedDocument
+from plugins.parser.readers import legacy
 from plugins.parser.sandbox.pool import ParseLimits, ParserPool
-from plugins.parser.unstructured import legacy
 from plugins.parser.unstructured.provider import BY_SUFFIX, UnstructuredOptions, UnstructuredParser
 from tests.fixtures.compound import compound_file, outlook_mail
 from tests.fixtures.office import ODP, ODS, as_old_office, epub, odt, old_workbook, open_document, packed, rtf, said_in
@@ -289,12 +289,12 @@ async def test_restructuredtext_keeps_headings_lists_tables_and_code_and_reads_n
     assert blocks(await parsed(tmp_path, ".rst", RST.encode())) == [
         (BlockKind.HEADING, 1, "Handbook"),
         (BlockKind.HEADING, 2, "Valves"),
-        (BlockKind.TEXT, 0, "The *valve* opens\nat 6 bar. Like this::"),
-        (BlockKind.CODE, 0, "    open --valve"),
+        (BlockKind.TEXT, 0, "The valve opens\nat 6 bar. Like this:"),
+        (BlockKind.CODE, 0, "open --valve"),
         (BlockKind.LIST, 0, "- One\n- Two"),
         (BlockKind.HEADING, 3, "Details"),
         (BlockKind.TEXT, 0, "Never when hot."),
-        (BlockKind.CODE, 0, "   run()"),
+        (BlockKind.CODE, 0, "run()"),
         (BlockKind.TABLE, 0, TABLE),
     ]
 

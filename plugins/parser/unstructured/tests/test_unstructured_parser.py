@@ -20,8 +20,8 @@ from pptx.util import Inches
 
 from core.errors import DocumentError
 from core.types import BlockKind, ParsedDocument, PluginStatus
+from plugins.parser.readers.pieces import markdown_table
 from plugins.parser.sandbox.pool import ParseLimits, ParserPool
-from plugins.parser.unstructured.pieces import markdown_table
 from plugins.parser.unstructured.provider import BY_SUFFIX, UnstructuredOptions, UnstructuredParser
 
 REFERENCE = "plugins.parser.unstructured:UnstructuredParser"
@@ -354,11 +354,19 @@ def _outside(path: str) -> bytes:
     return f"<?xml version='1.0'?><!DOCTYPE d [<!ENTITY x SYSTEM 'file://{path}'>]><d>&x;</d>".encode()
 
 
+def _far_cell() -> bytes:
+    """A workbook whose two values stand in the first and the last of 17 billion cells."""
+    made = Workbook()
+    made.active["A1"], made.active["XFD1048576"] = "first", "last"
+    return saved(made)
+
+
 HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "cut off": (".docx", lambda: word()[:-200]),
     "bomb": (".docx", lambda: _with_part(word(), "word/document.xml", bytes(300_000_000))),
     "deep docx": (".docx", lambda: _with_part(word(), "word/document.xml", _deep("w", 100_000))),
     "deep xlsx": (".xlsx", lambda: _with_part(workbook(), "xl/worksheets/sheet1.xml", _deep("row", 100_000))),
+    "far cell": (".xlsx", _far_cell),
     "deep pptx": (".pptx", lambda: _with_part(slides(), "ppt/slides/slide1.xml", _deep("p", 100_000))),
     "entities": (".docx", lambda: _with_part(word(), "word/document.xml", _entities())),
     "reads a file": (".docx", lambda: _with_part(word(), "word/document.xml", _outside("/etc/passwd"))),
@@ -392,6 +400,7 @@ async def test_a_hostile_file_ends_in_text_or_a_clean_refusal_and_the_next_is_re
     finally:
         await pool.close()
     assert outcomes["bomb"] == "bomb"
+    assert outcomes["far cell"] == "too_complex"
     readable = {"rubbish in a mail", "deep pptx", "deep xlsx", "deep page"}
     assert {name for name, outcome in outcomes.items() if outcome == "read"} <= readable
 

@@ -60,7 +60,7 @@ async def test_after_whatever_a_file_did_the_next_is_read(tmp_path: Path) -> Non
     async with pool() as parsers:
         reader = Reader(parsers, tmp_path)
         codes = {}
-        for order in ("crash", "leave", "eat memory", "fail", "refuse", "connect", "fetch"):
+        for order in ("crash", "leave", "eat memory", "give up", "fail", "refuse", "connect", "fetch"):
             error = await reader.failure(order)
             codes[order] = error.failure_code
             assert error.message.endswith(".")
@@ -71,6 +71,7 @@ async def test_after_whatever_a_file_did_the_next_is_read(tmp_path: Path) -> Non
         "crash": "parser_crashed",
         "leave": "parser_crashed",
         "eat memory": "too_complex",
+        "give up": "too_complex",
         "fail": "parser_failed",
         "refuse": "riddle",
         "connect": "parser_failed",

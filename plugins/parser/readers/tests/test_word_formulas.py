@@ -8,8 +8,8 @@ import pytest
 from docx import Document
 from docx.oxml import parse_xml
 
+from plugins.parser.readers.word.formulas import said
 from plugins.parser.unstructured.provider import UnstructuredOptions, UnstructuredParser
-from plugins.parser.unstructured.word_formulas import said
 
 NAMES = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
 

@@ -6,11 +6,11 @@ import io
 import zipfile
 from pathlib import Path
 
-from plugins.parser.unstructured import word_formulas, word_tables
+from plugins.parser.readers.word import formulas, tables
 
 MAIN_PART = "/officeDocument"
 """How the kind of relation ends that leads to the text (ECMA-376-1 15.2.1, and its strict form)."""
-CONCERNED = (*word_tables.MERGED, *word_formulas.FORMULA)
+CONCERNED = (*tables.MERGED, *formulas.FORMULA)
 
 
 def put_right(file: Path | io.BytesIO) -> io.BytesIO | None:
@@ -22,8 +22,8 @@ def put_right(file: Path | io.BytesIO) -> io.BytesIO | None:
     from docx import Document
 
     document = Document(file if isinstance(file, io.BytesIO) else str(file))
-    word_tables.spread_cells(document.element.body)
-    word_formulas.write_out(document.element.body)
+    tables.spread_cells(document.element.body)
+    formulas.write_out(document.element.body)
     made = io.BytesIO()
     document.save(made)
     made.seek(0)

@@ -8,12 +8,11 @@ name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plugins.parser.unstructured.pieces import squeezed
-from plugins.parser.unstructured.unseen import decoded
+from plugins.parser.readers.merged_cells import Cell, spread
+from plugins.parser.readers.pieces import squeezed
+from plugins.parser.readers.web.unseen import decoded
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -27,15 +26,6 @@ _IN_TEXT, _IN_BYTES = re.compile(_CONCERNED, re.IGNORECASE), re.compile(_CONCERN
 _OWN_HEADS = "//*[self::article or self::section or self::main]//*[self::header or self::footer]"
 _APART = ("br", "p", "div", "li", "ul", "ol", "dt", "dd", "tr", "td", "th", "caption", "pre", "blockquote")
 _ROWS = "./tr|./thead/tr|./tbody/tr|./tfoot/tr"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Text of a cell, and how many rows and columns it reaches over."""
-
-    text: str
-    rows: int = 1
-    columns: int = 1
 
 
 def put_right(page: str | bytes) -> str | None:
@@ -83,20 +73,3 @@ def _cell(cell: HtmlElement, most_rows: int) -> Cell:
 def _number(written: str | None) -> int:
     """Of rows or columns, 1 where nothing readable stands; the standard allows no more than 1,000 columns."""
     return min(int(written), 1000) if written and written.isascii() and written.isdecimal() else 1
-
-
-def spread(rows: Sequence[Sequence[Cell]]) -> Iterator[list[str]]:
-    """The texts of all places of a table, row by row."""
-    reaching: dict[int, tuple[str, int]] = {}
-    for cells in rows:
-        line = {column: text for column, (text, _) in reaching.items()}
-        reaching = {column: (text, more - 1) for column, (text, more) in reaching.items() if more > 1}
-        column = 0
-        for cell in cells:
-            while column in line:
-                column += 1
-            for place in range(column, column + cell.columns):
-                line[place] = cell.text
-                if cell.rows > 1:
-                    reaching[place] = (cell.text, cell.rows - 1)
-        yield [line.get(place, "") for place in range(max(line, default=-1) + 1)]

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from core.errors import DocumentError
 from core.types import EmbeddedFile, ParsedDocument, ParsedPage
-from plugins.parser.unstructured import attachments, elements
-from plugins.parser.unstructured.pieces import assemble, corrupt
+from plugins.parser.readers.mail import attachments
+from plugins.parser.readers.pieces import Mail, assemble, corrupt
 
 MAX_MAILS = 20_000
 
 
-def read(file_path: Path) -> ParsedDocument:
+def read(file_path: Path, mail: Mail) -> ParsedDocument:
     """All mails, in the order of the file.
 
     Raises:
@@ -32,7 +32,7 @@ def read(file_path: Path) -> ParsedDocument:
                 failure_code="too_complex",
                 next_step="Split it into smaller boxes.",
             )
-        pages.append(assemble(number, elements.mail(raw), f"mail {number}"))
+        pages.append(assemble(number, mail(raw), f"mail {number}"))
         parts.extend(attachments.in_mail(raw))
     if not pages:
         raise corrupt("mail")

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.types import BlockKind, ParsedDocument
-from plugins.parser.unstructured.elements import web_page
-from plugins.parser.unstructured.pieces import Piece, assemble, squeezed
+from plugins.parser.readers.pieces import Piece, WebPage, assemble, squeezed
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -28,18 +27,18 @@ _MARKUP = re.compile(
 """A web page that was put into an element as text, as feeds do."""
 
 
-def read(file_path: Path) -> ParsedDocument:
+def read(file_path: Path, web_page: WebPage) -> ParsedDocument:
     """Everything between tags, and attributes; entities and what lies outside the file are refused."""
     from defusedxml.ElementTree import parse
 
     root: Element = parse(file_path).getroot()  # type: ignore[assignment]  # None only before parsing
-    pieces = list(_pieces(root, 1))
+    pieces = list(_pieces(root, 1, web_page))
     return ParsedDocument((assemble(1, pieces),), paged=False)
 
 
-def _pieces(element: Element, level: int) -> Iterator[Piece]:
+def _pieces(element: Element, level: int, web_page: WebPage) -> Iterator[Piece]:
     if not len(element) or _is_mixed(element):
-        yield from _own(element, level)
+        yield from _own(element, level, web_page)
         return
     lines = _attributes(element)
     if lines:
@@ -53,12 +52,12 @@ def _pieces(element: Element, level: int) -> Iterator[Piece]:
         if lines:
             yield BlockKind.TEXT, 0, "\n".join(lines)
             lines = []
-        yield from _pieces(child, min(level + 1, MAX_LEVEL))
+        yield from _pieces(child, min(level + 1, MAX_LEVEL), web_page)
     if lines:
         yield BlockKind.TEXT, 0, "\n".join(lines)
 
 
-def _own(element: Element, level: int) -> Iterator[Piece]:
+def _own(element: Element, level: int, web_page: WebPage) -> Iterator[Piece]:
     name = _name(element).lower()
     if not len(element) and _MARKUP.search(element.text or ""):
         yield from web_page(element.text or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.types import BlockKind
-from plugins.parser.unstructured.unseen import without_unseen
+from plugins.parser.readers.web.unseen import without_unseen
 
 HIDDEN = [
     (".h{display:none}", "<p class=h>secret</p>"),

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from core.types import BlockKind
-from plugins.parser.unstructured.pieces import Piece, markdown_table
+from plugins.parser.readers.pieces import Piece, markdown_table
 
 MOST_GROWTH = 3
 """Rows with names are at most so many times as long as without."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from core.errors import DocumentError
 from core.types import BlockKind, EmbeddedFile, EmbeddedFileKind, ParsedDocument
 from plugins.parser.archives import BLOCK, MAX_MEMBERS, Budget, bomb
-from plugins.parser.unstructured.pieces import assemble, corrupt, squeezed, table
+from plugins.parser.readers.pieces import assemble, corrupt, squeezed, table
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

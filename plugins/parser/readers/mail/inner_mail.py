@@ -14,8 +14,8 @@ from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, getaddresses
 from typing import TYPE_CHECKING
 
-from plugins.parser.unstructured.attachments import MAX_SUBJECT
-from plugins.parser.unstructured.pieces import squeezed
+from plugins.parser.readers.mail.attachments import MAX_SUBJECT
+from plugins.parser.readers.pieces import squeezed
 
 if TYPE_CHECKING:
     from oxmsg import Message

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.types import BlockKind
-from plugins.parser.unstructured.pieces import Piece, squeezed
-from plugins.parser.unstructured.style_sheets import with_styles_in_place
-from plugins.parser.unstructured.word_file import main_part
+from plugins.parser.readers.pieces import Piece, squeezed
+from plugins.parser.readers.web.style_sheets import with_styles_in_place
+from plugins.parser.readers.word.file import main_part
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

@@ -14,10 +14,9 @@ from urllib.parse import unquote
 
 from core.errors import DocumentError
 from core.types import BlockKind, ParsedDocument
+from plugins.parser.readers.pieces import Piece, WebPage, assemble, corrupt, encrypted, squeezed, table
+from plugins.parser.readers.sheets.workbooks import sheet_pieces
 from plugins.parser.text.provider import decode
-from plugins.parser.unstructured.elements import web_page
-from plugins.parser.unstructured.pieces import Piece, assemble, corrupt, encrypted, squeezed, table
-from plugins.parser.unstructured.sheets import sheet_pieces
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -140,7 +139,7 @@ def _flat(element: Element) -> str:
     return "".join(parts)
 
 
-def book(file_path: Path) -> ParsedDocument:
+def book(file_path: Path, web_page: WebPage) -> ParsedDocument:
     """An epub file, one page for each of its parts in reading order."""
     with zipfile.ZipFile(file_path) as archive:
         names = set(archive.namelist())

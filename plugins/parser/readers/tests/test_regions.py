@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.types import BlockKind
-from plugins.parser.unstructured.regions import MOST_GROWTH, region_pieces
+from plugins.parser.readers.sheets.regions import MOST_GROWTH, region_pieces
 
 PARTS = [["Part", "Place", "Price"], ["Pump", "", "40"], ["Valve", "B-01", "50"]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.types import BlockKind, ParsedDocument
-from plugins.parser.unstructured.pieces import Piece, assemble, corrupt, table
+from plugins.parser.readers.pieces import Piece, assemble, corrupt, table
 
 CUT_OFF = "The file ends in the middle; whatever came after is missing."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from core.errors import DocumentError
@@ -10,6 +10,10 @@ from core.types import Block, BlockKind, ParsedPage
 
 Piece: TypeAlias = tuple[BlockKind, int, str]
 """Kind, heading level, text."""
+WebPage: TypeAlias = Callable[[str], Iterator[Piece]]
+"""Reads a web page that lies in a file of another format; the parser that has such a reader hands it in."""
+Mail: TypeAlias = Callable[[bytes], Iterator[Piece]]
+"""The same of a mail in the form of an eml file."""
 
 
 def assemble(number: int, pieces: Iterable[Piece], label: str = "") -> ParsedPage:

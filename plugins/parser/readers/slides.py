@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.types import BlockKind, ParsedDocument
-from plugins.parser.unstructured.pieces import Piece, assemble, corrupt, markdown_table
+from plugins.parser.readers.pieces import Piece, assemble, corrupt, markdown_table
 
 DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 COUNTED = f"{DRAWING}pPr/{DRAWING}buAutoNum"

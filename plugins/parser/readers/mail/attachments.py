@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from functools import partial
 
 from core.types import EmbeddedFile, EmbeddedFileKind
-from plugins.parser.unstructured.pieces import squeezed
+from plugins.parser.readers.pieces import squeezed
 
 MAX_SUBJECT = 100
 """Characters of a subject that name an attached mail."""

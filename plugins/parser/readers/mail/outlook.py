@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.types import BlockKind, EmbeddedFile, EmbeddedFileKind
-from plugins.parser.unstructured.elements import web_page
-from plugins.parser.unstructured.inner_mail import as_eml, file_name, inner_mail
-from plugins.parser.unstructured.pieces import Piece, corrupt
+from plugins.parser.readers.mail.inner_mail import as_eml, file_name, inner_mail
+from plugins.parser.readers.pieces import Piece, WebPage, corrupt
 
 if TYPE_CHECKING:
     from oxmsg.storage import Storage
 
 
-def read(file_path: Path) -> Iterator[Piece]:
+def read(file_path: Path, web_page: WebPage) -> Iterator[Piece]:
     """Head and body of a msg file; for what is attached see ``attached``."""
     from oxmsg import Message
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from core.errors import DocumentError
-from plugins.parser.unstructured.pieces import corrupt, encrypted
+from plugins.parser.readers.pieces import corrupt, encrypted
 
 PROGRAM = "soffice"
 FILTERS = {"docx": "docx:MS Word 2007 XML", "pptx": "pptx:Impress MS PowerPoint 2007 XML"}

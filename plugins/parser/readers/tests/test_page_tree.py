@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.types import ParsedDocument
-from plugins.parser.unstructured.page_tree import Cell, put_right, spread
+from plugins.parser.readers.merged_cells import Cell, spread
+from plugins.parser.readers.web.page_tree import put_right
 from plugins.parser.unstructured.provider import UnstructuredOptions, UnstructuredParser
 from tests.fixtures.office import epub
 

@@ -1,0 +1,1 @@
+"""How are mails read, and what is attached to them?"""

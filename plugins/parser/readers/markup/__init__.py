@@ -1,0 +1,1 @@
+"""How are texts in Org and reStructuredText read?"""

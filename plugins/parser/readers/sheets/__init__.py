@@ -1,0 +1,1 @@
+"""How are workbooks and rows between separators read?"""

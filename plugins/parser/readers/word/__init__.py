@@ -1,0 +1,1 @@
+"""What of a Word file is put right before its text is taken?"""
