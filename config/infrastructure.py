@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from config.section import Port, Section, Share
+from config.section import LATER, Port, Section, Share
 
 Environment = Literal["dev", "staging", "prod"]
 
@@ -181,7 +181,7 @@ class ObservabilitySettings(Section):
     """Logs, traces, metrics."""
 
     logging: LoggingSettings = LoggingSettings()
-    tracing: TracingSettings = TracingSettings()
+    tracing: TracingSettings = Field(TracingSettings(), json_schema_extra=LATER)
     metrics: MetricsSettings = MetricsSettings()
 
 

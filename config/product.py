@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.section import Section, Share
+from config.section import LATER, Section, Share
 
 
 class AuthSettings(Section):
@@ -56,13 +56,15 @@ class FeatureFlags(Section):
     """Parts that can be switched off and on."""
 
     hybrid_search: bool = Field(True, description="Search by meaning and by words; off: by meaning only.")
-    semantic_cache: bool = Field(False, description="Answers that were given before.")
+    semantic_cache: bool = Field(False, json_schema_extra=LATER, description="Answers that were given before.")
     llm_streaming: bool = Field(True, description="Show an answer while it is written.")
     multi_model_routing: bool = Field(
         False, description="Choose among several models; off: the entry of the highest priority alone."
     )
-    auto_reranking: bool = Field(False, description="Permit the evaluation to switch reranking on.")
-    voice_input: bool = Field(False, description="Speak a question.")
+    auto_reranking: bool = Field(
+        False, json_schema_extra=LATER, description="Permit the evaluation to switch reranking on."
+    )
+    voice_input: bool = Field(False, json_schema_extra=LATER, description="Speak a question.")
     notifications: bool = Field(False, description="Tell people what happened, as notifications.rules say.")
 
 
@@ -124,7 +126,9 @@ class RetrievalSettings(Section):
     fusion: Literal["convex", "rrf"] = Field("convex", description="Weighted scores, or reciprocal ranks.")
     rrf_k: int = Field(60, ge=1, description="Constant of reciprocal rank fusion.")
     min_evidence_score: Share = Field(0.25, description="Evidence below it is not enough: the question is refused.")
-    max_rewrites: int = Field(1, ge=0, le=3, description="Times the question is put differently before refusing.")
+    max_rewrites: int = Field(
+        1, ge=0, le=3, json_schema_extra=LATER, description="Times the question is put differently before refusing."
+    )
 
     @model_validator(mode="after")
     def _numbers_are_ordered(self) -> Self:
