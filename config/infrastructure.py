@@ -19,7 +19,7 @@ class AppSettings(Section):
     name: str = Field("Knowledge Foundry", min_length=1, description="Name shown to people.")
     version: str = Field("0.3.0", description="Version shown to people and in the API.")
     environment: Environment = Field("dev", description="Which of the files dev, staging, prod applies.")
-    debug: bool = Field(False, description="Longer error messages; refused in prod.")
+    debug: bool = Field(False, description="Errors of the API say where they came from; refused in prod.")
     hot_reload: bool = Field(False, description="Apply changed YAML while running.")
 
 
@@ -113,7 +113,7 @@ class VectorDBSettings(Section):
     collection: str = Field(
         "chunks", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Collection (table) that holds the chunks."
     )
-    vector_size: int = Field(384, ge=1, le=16_000, description="Length of a vector; must be the model's.")
+    vector_size: int = Field(384, ge=1, le=16_000, description="Length of a vector; must be the embedding model's.")
     distance_metric: Literal["cosine", "dot", "euclidean"] = Field("cosine", description="How near is measured.")
     prefer_grpc: bool = Field(False, description="Speak gRPC with a store that can.")
 

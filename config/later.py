@@ -1,7 +1,7 @@
 """Which keys are read and checked although nothing obeys them yet?
 
-A field or section marked with ``LATER`` belongs to a part that is still to be built. Its key is kept, so that a file that
-names it loads, but it is shown nowhere as if it did something; whoever sets it is told at the start.
+A field or section marked with ``LATER`` belongs to a part that is still to be built. Its key is kept, so that a file
+that names it loads, but it is shown nowhere as if it did something; whoever sets it is told at the start.
 """
 
 from __future__ import annotations

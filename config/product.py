@@ -117,14 +117,14 @@ class IngestionSettings(Section):
 class RetrievalSettings(Section):
     """How evidence is found and when it is enough."""
 
-    default_k: int = Field(10, ge=1, description="Results of a search that names no number.")
-    max_k: int = Field(50, ge=1, le=1000, description="Most results a search may ask for.")
-    candidate_k: int = Field(50, ge=1, le=1000, description="Hits taken from each side before they are fused.")
+    default_k: int = Field(10, ge=1, description="Passages of a search that names no number.")
+    max_k: int = Field(50, ge=1, le=1000, description="Most passages a search may ask for.")
+    candidate_k: int = Field(100, ge=1, le=1000, description="Hits taken from each side before they are fused.")
     reranking_enabled: bool = Field(False, description="Let the first reranker that runs reorder what was found.")
     rerank_top_k: int = Field(6, ge=1, le=50, description="Pieces of evidence shown to the model.")
     hybrid_search_weight: Share = Field(0.7, description="Weight of meaning; words have the rest.")
     fusion: Literal["convex", "rrf"] = Field("convex", description="Weighted scores, or reciprocal ranks.")
-    rrf_k: int = Field(60, ge=1, description="Constant of reciprocal rank fusion.")
+    rrf_k: int = Field(60, ge=1, description="Of reciprocal rank fusion: the greater, the less first places count.")
     min_evidence_score: Share = Field(0.25, description="Evidence below it is not enough: the question is refused.")
     max_rewrites: int = Field(
         1, ge=0, le=3, json_schema_extra=LATER, description="Times the question is put differently before refusing."

@@ -57,6 +57,7 @@ class WorkerSettings:
     queues: tuple[str, ...]
     log_level: str
     log_format: Literal["json", "console"]
+    log_output: str
 
 
 def worker_settings() -> WorkerSettings:
@@ -67,7 +68,7 @@ def worker_settings() -> WorkerSettings:
     """
     settings = load_settings().settings
     logging = settings.observability.logging
-    return WorkerSettings(redis_url(settings), settings.queue.names, logging.level, logging.format)
+    return WorkerSettings(redis_url(settings), settings.queue.names, logging.level, logging.format, logging.output)
 
 
 class Worker:
