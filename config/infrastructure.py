@@ -143,11 +143,11 @@ class QueueSettings(Section):
     """Background work."""
 
     names: tuple[str, ...] = Field(("ingestion", "maintenance"), min_length=1, description="Queues, most urgent first.")
-    job_timeout_s: int = Field(1800, ge=10, le=86_400, description="A job that takes longer is given up.")
+    job_timeout_s: int = Field(7200, ge=10, le=86_400, description="A document that takes longer to read is given up.")
     max_attempts: int = Field(3, ge=1, le=10, description="Attempts (kills count) before a document is set aside.")
-    lease_s: int = Field(60, ge=5, le=3600, description="How long a worker owns a task without a sign of life.")
-    heartbeat_s: int = Field(15, ge=1, le=600, description="How often it gives one.")
-    sweep_interval_s: int = Field(30, ge=1, le=3600, description="How often forgotten tasks are looked for.")
+    lease_s: int = Field(15, ge=5, le=3600, description="How long a worker owns a task without a sign of life.")
+    heartbeat_s: int = Field(5, ge=1, le=600, description="How often it gives one.")
+    sweep_interval_s: int = Field(5, ge=1, le=3600, description="How often forgotten tasks are looked for.")
 
 
 class LoggingSettings(Section):

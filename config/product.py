@@ -74,7 +74,7 @@ class IngestionSettings(Section):
     chunk_size: int = Field(512, ge=16, le=8192, description="Tokens a chunk should have; the model's window caps it.")
     chunk_overlap: int = Field(50, ge=0, description="Tokens a chunk repeats from the one before.")
     min_chunk_size: int = Field(100, ge=1, description="Smaller pieces are joined to their neighbour.")
-    max_chunk_size: int = Field(2000, ge=16, description="No chunk is larger, tables included.")
+    max_chunk_size: int = Field(2000, ge=16, description="Up to it a table, code or row stays whole.")
     supported_types: tuple[str, ...] = Field(
         ("*",), min_length=1, description="MIME types that may be uploaded, such as image/*; * takes all that are read."
     )
@@ -137,14 +137,6 @@ class RetrievalSettings(Section):
         return self
 
 
-class PromptIds(Section):
-    """Which prompt each step uses (file names in graph/prompts, without .md)."""
-
-    answer: str = Field("answer", pattern=r"^[a-z0-9_.-]+$", description="Writes the answer.")
-    contextualize: str = Field("contextualize", pattern=r"^[a-z0-9_.-]+$", description="Makes a follow-up standalone.")
-    rewrite: str = Field("rewrite", pattern=r"^[a-z0-9_.-]+$", description="Puts a question differently.")
-
-
 class ModelRouting(Section):
     """What happens when a model fails. `plugins.llm` says which models there are."""
 
@@ -164,4 +156,3 @@ class GenerationSettings(Section):
     max_tokens: int = Field(2048, ge=1, le=32_000, description="Longest answer.")
     timeout_s: float = Field(120.0, gt=0, le=3600, description="Longest time for a whole answer.")
     routing: ModelRouting = ModelRouting()
-    prompts: PromptIds = PromptIds()

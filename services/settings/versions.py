@@ -223,7 +223,8 @@ class SettingsService:
         """Where vectors are kept and how documents are cut."""
         settings, cut = loaded.settings, loaded.settings.ingestion
         size = min(cut.chunk_size, self._chunk_window)
-        return settings.vector_db.provider, size, cut.chunk_overlap, cut.min_chunk_size
+        whole = min(cut.max_chunk_size, self._chunk_window)
+        return settings.vector_db.provider, size, cut.chunk_overlap, cut.min_chunk_size, whole
 
     async def _documents(self, principal: Principal) -> int:
         async with self._database.transaction(principal.organization_id) as session:

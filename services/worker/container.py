@@ -167,7 +167,7 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                 Superseded(maintenance, services.indexes),
                 unfinished_of(services, maintenance, live.redis),
                 rounds_of(services, maintenance, live.redis),
-                sweep_interval_s=min(settings.queue.sweep_interval_s, 5),
+                sweep_interval_s=settings.queue.sweep_interval_s,
                 spare_mb=settings.ingestion.spare_memory_mb,
             )
             live.follow(
@@ -276,10 +276,16 @@ def _migrator(services: Services, maintenance: MaintenanceDatabase) -> IndexMigr
 
 
 def _pipeline(services: Services, parse: Parse, ended: Ended) -> IngestionPipeline:
+    queue = services.settings.queue
     return IngestionPipeline(
         database=services.database,
         blobs=services.blobs,
-        leases=LeaseKeeper(services.database, owner=f"{socket.gethostname()}-{os.getpid()}"),
+        leases=LeaseKeeper(
+            services.database,
+            owner=f"{socket.gethostname()}-{os.getpid()}",
+            lease_s=queue.lease_s,
+            heartbeat_s=queue.heartbeat_s,
+        ),
         parse=parse,
         embedding=services.embedding,
         indexes=services.indexes,
@@ -287,4 +293,6 @@ def _pipeline(services: Services, parse: Parse, ended: Ended) -> IngestionPipeli
         rules=rules_for(services.settings, services.embedding),
         settings=services.settings.ingestion,
         ended=ended,
+        max_attempts=queue.max_attempts,
+        timeout_s=queue.job_timeout_s,
     )
