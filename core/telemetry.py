@@ -148,6 +148,7 @@ def configure_logging(
     root = logging.getLogger()
     for old in [known for known in root.handlers if getattr(known, "_foundry", False)]:
         root.removeHandler(old)
+        old.close()
     handler._foundry = True  # type: ignore[attr-defined]  # marks ours, so that a second call replaces only it
     root.addHandler(handler)
     root.setLevel(number)
