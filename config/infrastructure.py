@@ -114,7 +114,7 @@ class VectorDBSettings(Section):
         "chunks", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Collection (table) that holds the chunks."
     )
     vector_size: int = Field(384, ge=1, le=16_000, description="Length of a vector; must be the embedding model's.")
-    distance_metric: Literal["cosine", "dot", "euclidean"] = Field("cosine", description="How near is measured.")
+    distance_metric: Literal["cosine"] = Field("cosine", description="How near is measured: so does every store here.")
     prefer_grpc: bool = Field(False, description="Speak gRPC with a store that can.")
 
 
@@ -143,7 +143,7 @@ class QueueSettings(Section):
     """Background work."""
 
     names: tuple[str, ...] = Field(("ingestion", "maintenance"), min_length=1, description="Queues, most urgent first.")
-    job_timeout_s: int = Field(7200, ge=10, le=86_400, description="A document that takes longer to read is given up.")
+    job_timeout_s: int = Field(7200, ge=1, le=86_400, description="A document that takes longer to read is given up.")
     max_attempts: int = Field(3, ge=1, le=10, description="Attempts (kills count) before a document is set aside.")
     lease_s: int = Field(15, ge=5, le=3600, description="How long a worker owns a task without a sign of life.")
     heartbeat_s: int = Field(5, ge=1, le=600, description="How often it gives one.")

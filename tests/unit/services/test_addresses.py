@@ -46,7 +46,7 @@ def test_each_role_connects_as_its_settings_say(role: str, address: object) -> N
 @pytest.mark.sees("redis.host", "redis.port", "redis.db", "redis.password", "redis.tls")
 @pytest.mark.parametrize("tls", [True, False])
 async def test_redis_is_called_as_its_settings_say(tls: bool) -> None:
-    values = {"host": "redis.here", "port": 6380, "db": 3, "password": "hush", "tls": tls}
+    values = {"host": "redis.here", "port": 6380, "db": 3, "password": "p/w", "tls": tls}
     client = Redis.from_url(redis_url(Settings.model_validate({"redis": values})))
     asked = client.connection_pool.connection_kwargs
     assert {key: asked[key] for key in ("host", "port", "db", "password")} == {
