@@ -66,10 +66,10 @@ def main() -> int:
     """Serve until told to stop."""
     try:
         settings = gateway_settings()
+        configure_logging(settings.log_level, settings.log_format, "chat", output=settings.log_output)
     except KnowledgeFoundryError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    configure_logging(settings.log_level, settings.log_format, "chat")
     uvicorn.run(
         create_app(settings),
         host=settings.host,

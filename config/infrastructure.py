@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from config.section import Port, Section, Share
+from config.section import LATER, Port, Section, Share
 
 Environment = Literal["dev", "staging", "prod"]
 
@@ -19,7 +19,7 @@ class AppSettings(Section):
     name: str = Field("Knowledge Foundry", min_length=1, description="Name shown to people.")
     version: str = Field("0.3.0", description="Version shown to people and in the API.")
     environment: Environment = Field("dev", description="Which of the files dev, staging, prod applies.")
-    debug: bool = Field(False, description="Longer error messages; refused in prod.")
+    debug: bool = Field(False, description="Errors of the API say where they came from; refused in prod.")
     hot_reload: bool = Field(False, description="Apply changed YAML while running.")
 
 
@@ -113,8 +113,8 @@ class VectorDBSettings(Section):
     collection: str = Field(
         "chunks", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="Collection (table) that holds the chunks."
     )
-    vector_size: int = Field(384, ge=1, le=16_000, description="Length of a vector; must be the model's.")
-    distance_metric: Literal["cosine", "dot", "euclidean"] = Field("cosine", description="How near is measured.")
+    vector_size: int = Field(384, ge=1, le=16_000, description="Length of a vector; must be the embedding model's.")
+    distance_metric: Literal["cosine"] = Field("cosine", description="How near is measured: so does every store here.")
     prefer_grpc: bool = Field(False, description="Speak gRPC with a store that can.")
 
 
@@ -143,11 +143,11 @@ class QueueSettings(Section):
     """Background work."""
 
     names: tuple[str, ...] = Field(("ingestion", "maintenance"), min_length=1, description="Queues, most urgent first.")
-    job_timeout_s: int = Field(1800, ge=10, le=86_400, description="A job that takes longer is given up.")
+    job_timeout_s: int = Field(7200, ge=1, le=86_400, description="A document that takes longer to read is given up.")
     max_attempts: int = Field(3, ge=1, le=10, description="Attempts (kills count) before a document is set aside.")
-    lease_s: int = Field(60, ge=5, le=3600, description="How long a worker owns a task without a sign of life.")
-    heartbeat_s: int = Field(15, ge=1, le=600, description="How often it gives one.")
-    sweep_interval_s: int = Field(30, ge=1, le=3600, description="How often forgotten tasks are looked for.")
+    lease_s: int = Field(15, ge=5, le=3600, description="How long a worker owns a task without a sign of life.")
+    heartbeat_s: int = Field(5, ge=1, le=600, description="How often it gives one.")
+    sweep_interval_s: int = Field(5, ge=1, le=3600, description="How often forgotten tasks are looked for.")
 
 
 class LoggingSettings(Section):
@@ -181,7 +181,7 @@ class ObservabilitySettings(Section):
     """Logs, traces, metrics."""
 
     logging: LoggingSettings = LoggingSettings()
-    tracing: TracingSettings = TracingSettings()
+    tracing: TracingSettings = Field(TracingSettings(), json_schema_extra=LATER)
     metrics: MetricsSettings = MetricsSettings()
 
 

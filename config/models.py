@@ -27,7 +27,7 @@ from config.product import (
     RateLimitingSettings,
     RetrievalSettings,
 )
-from config.section import Section
+from config.section import LATER, Section
 
 MIN_JWT_SECRET = 32
 
@@ -46,7 +46,7 @@ class Settings(Section):
     queue: QueueSettings = QueueSettings()
     auth: AuthSettings = AuthSettings()
     rate_limiting: RateLimitingSettings = RateLimitingSettings()
-    caching: CachingSettings = CachingSettings()
+    caching: CachingSettings = Field(CachingSettings(), json_schema_extra=LATER)
     observability: ObservabilitySettings = ObservabilitySettings()
     plugins: PluginSettings = Field(default_factory=PluginSettings)
     feature_flags: FeatureFlags = FeatureFlags()

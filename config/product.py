@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.section import Section, Share
+from config.section import LATER, Section, Share
 
 
 class AuthSettings(Section):
@@ -56,13 +56,15 @@ class FeatureFlags(Section):
     """Parts that can be switched off and on."""
 
     hybrid_search: bool = Field(True, description="Search by meaning and by words; off: by meaning only.")
-    semantic_cache: bool = Field(False, description="Answers that were given before.")
+    semantic_cache: bool = Field(False, json_schema_extra=LATER, description="Answers that were given before.")
     llm_streaming: bool = Field(True, description="Show an answer while it is written.")
     multi_model_routing: bool = Field(
         False, description="Choose among several models; off: the entry of the highest priority alone."
     )
-    auto_reranking: bool = Field(False, description="Permit the evaluation to switch reranking on.")
-    voice_input: bool = Field(False, description="Speak a question.")
+    auto_reranking: bool = Field(
+        False, json_schema_extra=LATER, description="Permit the evaluation to switch reranking on."
+    )
+    voice_input: bool = Field(False, json_schema_extra=LATER, description="Speak a question.")
     notifications: bool = Field(False, description="Tell people what happened, as notifications.rules say.")
 
 
@@ -72,7 +74,7 @@ class IngestionSettings(Section):
     chunk_size: int = Field(512, ge=16, le=8192, description="Tokens a chunk should have; the model's window caps it.")
     chunk_overlap: int = Field(50, ge=0, description="Tokens a chunk repeats from the one before.")
     min_chunk_size: int = Field(100, ge=1, description="Smaller pieces are joined to their neighbour.")
-    max_chunk_size: int = Field(2000, ge=16, description="No chunk is larger, tables included.")
+    max_chunk_size: int = Field(2000, ge=16, description="Up to it a table, code or row stays whole.")
     supported_types: tuple[str, ...] = Field(
         ("*",), min_length=1, description="MIME types that may be uploaded, such as image/*; * takes all that are read."
     )
@@ -115,30 +117,24 @@ class IngestionSettings(Section):
 class RetrievalSettings(Section):
     """How evidence is found and when it is enough."""
 
-    default_k: int = Field(10, ge=1, description="Results of a search that names no number.")
-    max_k: int = Field(50, ge=1, le=1000, description="Most results a search may ask for.")
-    candidate_k: int = Field(50, ge=1, le=1000, description="Hits taken from each side before they are fused.")
+    default_k: int = Field(10, ge=1, description="Passages of a search that names no number.")
+    max_k: int = Field(50, ge=1, le=1000, description="Most passages a search may ask for.")
+    candidate_k: int = Field(100, ge=1, le=1000, description="Hits taken from each side before they are fused.")
     reranking_enabled: bool = Field(False, description="Let the first reranker that runs reorder what was found.")
     rerank_top_k: int = Field(6, ge=1, le=50, description="Pieces of evidence shown to the model.")
     hybrid_search_weight: Share = Field(0.7, description="Weight of meaning; words have the rest.")
     fusion: Literal["convex", "rrf"] = Field("convex", description="Weighted scores, or reciprocal ranks.")
-    rrf_k: int = Field(60, ge=1, description="Constant of reciprocal rank fusion.")
+    rrf_k: int = Field(60, ge=1, description="Of reciprocal rank fusion: the greater, the less first places count.")
     min_evidence_score: Share = Field(0.25, description="Evidence below it is not enough: the question is refused.")
-    max_rewrites: int = Field(1, ge=0, le=3, description="Times the question is put differently before refusing.")
+    max_rewrites: int = Field(
+        1, ge=0, le=3, json_schema_extra=LATER, description="Times the question is put differently before refusing."
+    )
 
     @model_validator(mode="after")
     def _numbers_are_ordered(self) -> Self:
         if self.default_k > self.max_k:
             raise ValueError("default_k must not exceed max_k")
         return self
-
-
-class PromptIds(Section):
-    """Which prompt each step uses (file names in graph/prompts, without .md)."""
-
-    answer: str = Field("answer", pattern=r"^[a-z0-9_.-]+$", description="Writes the answer.")
-    contextualize: str = Field("contextualize", pattern=r"^[a-z0-9_.-]+$", description="Makes a follow-up standalone.")
-    rewrite: str = Field("rewrite", pattern=r"^[a-z0-9_.-]+$", description="Puts a question differently.")
 
 
 class ModelRouting(Section):
@@ -160,4 +156,3 @@ class GenerationSettings(Section):
     max_tokens: int = Field(2048, ge=1, le=32_000, description="Longest answer.")
     timeout_s: float = Field(120.0, gt=0, le=3600, description="Longest time for a whole answer.")
     routing: ModelRouting = ModelRouting()
-    prompts: PromptIds = PromptIds()

@@ -7,15 +7,18 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
+from config.later import later_keys
 from config.loader import LoadedSettings
 from config.mistakes import MASK, masked
 from config.models import PluginEntry
 
 
 def effective(loaded: LoadedSettings) -> list[tuple[str, str, str]]:
-    """Every setting as (dotted key, value with secrets masked, origin), in the order of the documentation."""
+    """Every setting in force as (dotted key, value with secrets masked, origin), in the order of the documentation."""
     rows = []
     for key, value in _leaves(loaded.settings, ""):
+        if key in later_keys():
+            continue
         origin = loaded.origin.get(key) or _nearest(key, loaded.origin)
         rows.append((key, MASK if key in loaded.secret_keys else value, origin))
     return rows

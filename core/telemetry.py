@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import logging.handlers
 import re
 import sys
 import time
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, TextIO
 from uuid import uuid4
@@ -24,6 +26,8 @@ from uuid import uuid4
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from core.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +108,7 @@ def configure_logging(
     fmt: Literal["json", "console"] = "json",
     service: str = "knowledge-foundry",
     *,
+    output: str = "stderr",
     stream: TextIO | None = None,
 ) -> None:
     """Set up structlog and the standard library's logging for this process; calling it again replaces the set-up.
@@ -112,7 +117,11 @@ def configure_logging(
         level: A name the logging module knows.
         fmt: ``json`` writes one object a line with Elastic Common Schema names, ``console`` is for people.
         service: ``service.name`` of every line.
-        stream: Where to write; standard error unless given, since standard output belongs to commands.
+        output: ``stderr``, ``stdout`` or the path of a file, whose folder is made and which may be rotated away.
+        stream: Where to write instead of ``output``.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
@@ -129,7 +138,7 @@ def configure_logging(
         if fmt == "json"
         else [structlog.processors.TimeStamper(fmt="%H:%M:%S"), structlog.dev.ConsoleRenderer(colors=False)]
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(stream) if stream is not None else _handler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared[:-1], structlog.stdlib.ExtraAdder(), _redact_event],
@@ -139,6 +148,7 @@ def configure_logging(
     root = logging.getLogger()
     for old in [known for known in root.handlers if getattr(known, "_foundry", False)]:
         root.removeHandler(old)
+        old.close()
     handler._foundry = True  # type: ignore[attr-defined]  # marks ours, so that a second call replaces only it
     root.addHandler(handler)
     root.setLevel(number)
@@ -152,6 +162,20 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _handler(output: str) -> logging.Handler:
+    if output in ("stderr", "stdout"):
+        return logging.StreamHandler(getattr(sys, output))
+    path = Path(output).expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return logging.handlers.WatchedFileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"observability.logging.output: {path} cannot be written: {error.strerror}.",
+            next_step="Name a file this user may write, stderr or stdout.",
+        ) from error
 
 
 # -- metrics -----------------------------------------------------------------------------------------------------

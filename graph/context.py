@@ -55,7 +55,6 @@ class AnswerSettings:
     top_k: int = 20
     rerank_top_k: int = 6
     min_evidence: float = 0.42
-    max_rewrites: int = 1
     block_injection: float = 0.9
     flag_injection: float = 0.5
     model: str = ""

@@ -27,7 +27,7 @@ def main() -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         settings = worker_settings()
-        configure_logging(settings.log_level, settings.log_format, "worker")
+        configure_logging(settings.log_level, settings.log_format, "worker", output=settings.log_output)
         resident = Resident()
         resident.start()
     except KnowledgeFoundryError as error:

@@ -57,6 +57,7 @@ from services.models.model_policy import DataPolicyService
 from services.models.reranker import Reranking, open_reranking
 from services.operations.health import HealthService
 from services.operations.tenants import TenantService
+from services.redis_version import require_version
 from services.search.retriever import HybridRetriever
 from services.search.search import SearchService
 from services.search_index.indexes import Indexes, IndexService, entries_with_former, open_indexes
@@ -170,6 +171,7 @@ async def open_infrastructure(settings: Settings) -> AsyncIterator[Infrastructur
         )
         stack.push_async_callback(database.close)
         redis = await _redis(settings, stack)
+        await require_version(redis, settings)
         context = PluginContext(
             http=await stack.enter_async_context(httpx.AsyncClient(timeout=60)),
             data_dir=Path(settings.storage.data_dir),
@@ -179,7 +181,12 @@ async def open_infrastructure(settings: Settings) -> AsyncIterator[Infrastructur
             credentials=DatabaseCredentialStore(database),
         )
         chats = ChatService(database)
-        answering = AnsweringService(build_graph(), chats, _nobody_answers)
+        answering = AnsweringService(
+            build_graph(),
+            chats,
+            _nobody_answers,
+            log_content=settings.observability.logging.include_content,
+        )
         stack.push_async_callback(answering.close)
         drawer = PageDrawer()
         stack.push_async_callback(drawer.close)
@@ -245,6 +252,8 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
         lexical=infrastructure.lexical,
         dense_weight=settings.retrieval.hybrid_search_weight if settings.feature_flags.hybrid_search else 1.0,
         fusion=settings.retrieval.fusion,
+        rrf_k=settings.retrieval.rrf_k,
+        depth=settings.retrieval.candidate_k,
     )
     limiter = plugins.get("rate_limiter", _first(plugins, "rate_limiter"))
     rules = _password_rules(settings)
@@ -292,7 +301,7 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
         chats=infrastructure.chats,
         starters=StarterService(database, sample_starters()),
         answering=infrastructure.answering,
-        search=SearchService(retriever, max_limit=settings.retrieval.max_k),
+        search=SearchService(retriever, default_limit=settings.retrieval.default_k, max_limit=settings.retrieval.max_k),
         health=HealthService(
             database, infrastructure.redis, plugins, models.router, lambda: infrastructure.refusal.reason
         ),
@@ -350,7 +359,6 @@ def _graph_context(
         settings=AnswerSettings(
             rerank_top_k=settings.retrieval.rerank_top_k,
             min_evidence=settings.retrieval.min_evidence_score,
-            max_rewrites=settings.retrieval.max_rewrites,
             model=models.default_model,
             temperature=settings.generation.temperature,
             max_tokens=settings.generation.max_tokens,

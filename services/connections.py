@@ -35,11 +35,7 @@ def redis_url(settings: Settings) -> str:
         raise ConfigurationError(
             "No Redis is configured.", next_step="Start with foundry up, or set FOUNDRY__redis__host."
         )
-    password = redis.password.get_secret_value()
-    login = f":{password}@" if password else ""
-    if redis.host.startswith("/"):
-        return f"unix://{login}{redis.host}?db={redis.db}"
-    return f"{'rediss' if redis.tls else 'redis'}://{login}{redis.host}:{redis.port}/{redis.db}"
+    return redis.url
 
 
 def _address(settings: Settings, user: str, password: SecretStr) -> DatabaseAddress:

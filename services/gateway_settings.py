@@ -16,6 +16,7 @@ class GatewaySettings:
     Attributes:
         cookie_lifetime_s: As long as a refresh token lives.
         secure_cookies: Browsers reach the gateway over TLS.
+        debug: Problems tell where they came from.
     """
 
     name: str
@@ -30,6 +31,8 @@ class GatewaySettings:
     max_upload_bytes: int
     log_level: str
     log_format: Literal["json", "console"]
+    log_output: str = "stderr"
+    debug: bool = False
 
 
 def gateway_settings() -> GatewaySettings:
@@ -52,4 +55,6 @@ def gateway_settings() -> GatewaySettings:
         max_upload_bytes=settings.ingestion.max_file_size_mb * 1_000_000,
         log_level=settings.observability.logging.level,
         log_format=settings.observability.logging.format,
+        log_output=settings.observability.logging.output,
+        debug=settings.app.debug,
     )

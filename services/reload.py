@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 import structlog
 from redis.asyncio import Redis
 
+from config.later import not_in_effect
 from config.loader import LoadedSettings, load_settings
 from config.models import Settings
 from config.section import Section
@@ -160,7 +161,10 @@ async def open_reloader(
     first = loaded or load_settings()
     async with open_infrastructure(first.settings) as infrastructure:
         version = await saved(infrastructure.database)
-        settings = load_settings(saved=version.content).settings if loaded is None else first.settings
+        chosen = load_settings(saved=version.content) if loaded is None else first
+        settings = chosen.settings
+        if keys := not_in_effect(chosen):
+            log.warning("settings_not_in_effect", keys=list(keys))
         plugins = await first_manager(settings, infrastructure)
         try:
             await build(plugins, infrastructure)

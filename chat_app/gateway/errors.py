@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import traceback
 
 import structlog
 from fastapi import FastAPI, Request
@@ -14,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from chat_app.gateway.authentication import settings_of
 from core import errors
 
 log = structlog.get_logger(__name__)
@@ -60,10 +62,17 @@ def problem(status: int, code: str, detail: str, next_step: str = "", **more: ob
     return JSONResponse({**body, **more}, status, media_type=MEDIA_TYPE)
 
 
-async def _known(_: Request, error: Exception) -> JSONResponse:
+def _trace(request: Request, error: Exception) -> dict[str, object]:
+    """With ``app.debug`` where an error came from; it may quote what somebody wrote, so production refuses that."""
+    if not settings_of(request).debug:
+        return {}
+    return {"trace": "".join(traceback.format_exception(error)).splitlines()}
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, errors.KnowledgeFoundryError):
         raise error
-    more: dict[str, object] = {}
+    more = _trace(request, error)
     if isinstance(error, errors.DocumentError):
         more["failure_code"] = error.failure_code
     response = problem(status_of(error), error.code, error.message, error.next_step, **more)
@@ -88,7 +97,7 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, "http_error", str(error.detail))
 
 
-async def _unexpected(_: Request, error: Exception) -> JSONResponse:
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     incident = secrets.token_hex(4)
     log.error("request_broken", incident=incident, exc_info=error)
     return problem(
@@ -96,4 +105,5 @@ async def _unexpected(_: Request, error: Exception) -> JSONResponse:
         "internal_error",
         f"Something went wrong on our side (incident {incident}).",
         "Tell the operator the number.",
+        **_trace(request, error),
     )

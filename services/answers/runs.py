@@ -123,10 +123,14 @@ class AnswerRun:
 class AnsweringService:
     """Runs: started, found again, stopped."""
 
-    def __init__(self, graph: AnswerGraph, chats: ChatService, context_of: ContextFactory) -> None:
+    def __init__(
+        self, graph: AnswerGraph, chats: ChatService, context_of: ContextFactory, *, log_content: bool = False
+    ) -> None:
+        """``log_content`` puts the texts of questions and answers into the log."""
         self._graph = graph
         self._chats = chats
         self._context_of = context_of
+        self._log_content = log_content
         self._runs: dict[UUID, AnswerRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -172,6 +176,8 @@ class AnsweringService:
             document_ids=document_ids,
             as_of=moment,
         )
+        if self._log_content:
+            log.info("asked", run_id=str(answer.id), question=text)
         self._runs[answer.id] = answer
         task = asyncio.create_task(self._answer(answer, text, context), name=f"answer-{answer.id}")
         self._tasks.add(task)
@@ -233,7 +239,8 @@ class AnsweringService:
         except KnowledgeFoundryError as problem:
             # The conversation was deleted meanwhile, or the database is away: the reader still gets the answer.
             log.warning("answer_not_stored", run_id=str(answer.id), reason=problem.code)
-        log.info("answered", run_id=str(answer.id), outcome=outcome.value, ms=round(seconds * 1000, 1))
+        texts = {"answer": stored.text} if self._log_content else {}
+        log.info("answered", run_id=str(answer.id), outcome=outcome.value, ms=round(seconds * 1000, 1), **texts)
         await answer.emit(
             DoneEvent(
                 outcome=outcome,

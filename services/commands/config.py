@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from config.later import notice
 from config.loader import load_settings
 from config.show import effective
 
@@ -20,7 +21,8 @@ def show(
     changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the built-in defaults.")] = False,
 ) -> None:
     """Print every setting with its value and the layer it came from; secrets are masked."""
-    rows = [row for row in effective(load_settings()) if row[0].startswith(prefix) and not (changed and _default(row))]
+    loaded = load_settings()
+    rows = [row for row in effective(loaded) if row[0].startswith(prefix) and not (changed and _default(row))]
     if json_output:
         found = {key: {"value": value, "origin": origin} for key, value, origin in rows}
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
@@ -28,6 +30,8 @@ def show(
     width = max((len(key) for key, _, _ in rows), default=0)
     for key, value, origin in rows:
         typer.echo(f"{key:<{width}}  {value}  ({origin})")
+    if text := notice(loaded):
+        typer.echo(text, err=True)
 
 
 def _default(row: tuple[str, str, str]) -> bool:

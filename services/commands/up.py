@@ -18,7 +18,8 @@ from typing import Annotated
 
 import typer
 
-from config.loader import IGNORE_MODEL_KEYS
+from config.later import notice
+from config.loader import IGNORE_MODEL_KEYS, load_settings
 from config.models import Settings
 from core.errors import KnowledgeFoundryError
 from plugins.framework.egress import models_leaving
@@ -99,6 +100,8 @@ async def _bring_up(options: UpOptions) -> None:
     async with own_stack(options.data_dir, say=say, overrides=options.overrides, check=_check_ports) as stack:
         account = await setup.ensure_first_account(stack.settings)
         _say_where_passages_go(stack.settings)
+        if text := notice(load_settings()):
+            say(text)
         async with Supervisor(say) as supervisor:
             await _start_processes(supervisor, stack)
             link = await setup.create_link(stack.settings)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Table, delete, func, select, update
+from sqlalchemy import Interval, Table, delete, func, select, type_coerce, update
 
 from core.errors import NotFoundError, ProviderUnavailableError
 from core.types import VectorFilter
@@ -26,7 +26,6 @@ from services.deletion.inventory import KEPT, Stores
 from services.deletion.purge import AGAIN_AFTER, remove_strays, view_of
 from services.deletion.tombstones import CLAIMED
 from services.search_index.vectors import remove_documents
-from services.tasks.leases import LEASE
 from services.views.deletion import DeletionView
 
 log = structlog.get_logger(__name__)
@@ -125,7 +124,11 @@ class OrganizationDeletion:
                 organization.is_deleted = True
             mine = Task.organization_id == organization_id
             running = mine & (Task.status == "running")
-            until = await session.scalar(select(func.max(Task.lease_until)).where(running))
+            # The difference by the clock that wrote the lease, which may be another than ours.
+            left = await session.scalar(
+                select(type_coerce(func.max(Task.lease_until) - func.now(), Interval)).where(running)
+            )
+            until = datetime.now(UTC) + left if left is not None else None
             await session.execute(
                 update(Task)
                 .where(mine, Task.status.in_(("queued", "running")))
@@ -145,7 +148,7 @@ class OrganizationDeletion:
                 session.add(receipt)
             receipt.next_try_at = datetime.now(UTC) + CLAIMED if claimed else until
             await session.flush()
-            return receipt.id, min(until, datetime.now(UTC) + LEASE) if until else None
+            return receipt.id, until
 
     # -- steps
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, any_, delete, func, select, update
+from sqlalchemy import ColumnElement, Interval, any_, delete, func, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.types import JsonValue
@@ -33,7 +33,6 @@ from db.repositories.lexical import LexicalRepository
 from services.deletion.inventory import DataInventory, holding, id_array, of_documents
 from services.search_index.chunks import statistics_of
 from services.search_index.term_statistics import NOTHING
-from services.tasks.leases import LEASE
 
 CLAIMED = timedelta(seconds=60)
 """Whoever closes goes on at once; if it does not, another process does after so long."""
@@ -130,7 +129,6 @@ async def _with_parts(session: AsyncSession, documents: Sequence[UUID]) -> list[
 
 async def _soft_delete_documents(session: AsyncSession, order: Order, documents: Sequence[UUID]) -> datetime | None:
     """They answer nobody any more. Returns until when somebody may still hold a lease on one."""
-    theirs = Task.document_id == any_(id_array(documents))
     # Task before document, as a worker locks them that switches; and again, for what was queued in between.
     ends_at = await _end_tasks(session, documents)
     living = (
@@ -152,14 +150,16 @@ async def _soft_delete_documents(session: AsyncSession, order: Order, documents:
         await LexicalRepository(session).add(
             order.organization_id, gone.term_chunks, chunks=gone.chunks, terms=gone.terms, sign=-1
         )
-    later = await session.scalar(select(func.max(Task.lease_until)).where(theirs, Task.status == "running"))
-    await _end_tasks(session, documents)
+    later = await _end_tasks(session, documents)
     return max(filter(None, (ends_at, later)), default=None)
 
 
 async def _end_tasks(session: AsyncSession, documents: Sequence[UUID]) -> datetime | None:
     theirs = Task.document_id == any_(id_array(documents))
-    ends_at = await session.scalar(select(func.max(Task.lease_until)).where(theirs, Task.status == "running"))
+    # The difference by the clock that wrote the lease, which may be another than ours.
+    left = await session.scalar(
+        select(type_coerce(func.max(Task.lease_until) - func.now(), Interval)).where(theirs, Task.status == "running")
+    )
     await session.execute(
         update(Task)
         .where(theirs, Task.status.in_(("queued", "running")))
@@ -172,7 +172,7 @@ async def _end_tasks(session: AsyncSession, documents: Sequence[UUID]) -> dateti
             lease_until=None,
         )
     )
-    return min(ends_at, datetime.now(UTC) + LEASE) if ends_at else None
+    return datetime.now(UTC) + left if left is not None else None
 
 
 async def _receipt(

@@ -18,10 +18,9 @@ from core.errors import ConfigurationError
 from core.security.secrets import read_or_create_secret_file, write_secret_file
 from services.embedded.preflight import LOOPBACK, free_port
 from services.embedded.supervisor import Child, Say, Supervisor
+from services.redis_version import SAFE_SINCE
 
 OLDEST = (6, 2, 0)
-SAFE_SINCE = (8, 2, 2)
-"""Older ones have known holes that somebody with the password could use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ MAX_HEADER = 300
 MAX_CONTEXT = 400
 BY_LINES = (BlockKind.TABLE, BlockKind.RECORDS, BlockKind.LIST, BlockKind.CODE)
 BETWEEN_CELLS = " | "
+WHOLE = (BlockKind.TABLE, BlockKind.CODE)
 LEFT_OUT = (BlockKind.FURNITURE, BlockKind.HIDDEN)
 
 
@@ -46,6 +47,14 @@ class _Piece:
     end: int
     header: str = ""
     complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Tokens of a chunk, and of what is not taken apart for it."""
+
+    usual: int
+    whole: int
 
 
 class _Tokens:
@@ -79,15 +88,17 @@ def chunk_document(
     min_tokens: int,
     title: str,
     language_of: Callable[[str], str],
+    whole_tokens: int = 0,
 ) -> list[ChunkDraft]:
     """Chunks in reading order.
 
     Args:
         token_spans: Character spans of the embedding model's tokens.
-        max_tokens: No chunk has more.
+        max_tokens: Where a chunk ends; none has more, but for what stays whole.
         overlap: Tokens of whole sentences that a chunk repeats when a long text had to be cut.
         min_tokens: Smaller neighbouring sections of a page are joined.
         title: Goes into the context of every chunk.
+        whole_tokens: A table, code or row up to this size stays whole beyond ``max_tokens``.
     """
     drafts: list[ChunkDraft] = []
     path: tuple[str, ...] = ()
@@ -95,7 +106,7 @@ def chunk_document(
         if not page.text.strip():
             continue
         tokens = _Tokens(page.text, token_spans)
-        sections, path = _sections(page, path, tokens, max_tokens)
+        sections, path = _sections(page, path, tokens, _Sizes(max_tokens, max(whole_tokens, max_tokens)))
         for section_path, start, end, header in _pack(page, sections, tokens, max_tokens, overlap, min_tokens):
             content = page.text[start:end]
             drafts.append(
@@ -124,7 +135,7 @@ def _context(title: str, label: str, path: Sequence[str], content: str, header: 
 
 
 def _sections(
-    page: ParsedPage, path: tuple[str, ...], tokens: _Tokens, max_tokens: int
+    page: ParsedPage, path: tuple[str, ...], tokens: _Tokens, sizes: _Sizes
 ) -> tuple[list[_Section], tuple[str, ...]]:
     """Sections of a page, and the heading path that goes on to the next one."""
     levels: list[tuple[int, str]] = list(enumerate(path, start=1))
@@ -142,7 +153,7 @@ def _sections(
             if sections[-1].pieces and not _only_headings(sections[-1], page):
                 sections.append(_Section(path))
             sections[-1].path = path
-        sections[-1].pieces.extend(_pieces(page.text, block, tokens, max_tokens))
+        sections[-1].pieces.extend(_pieces(page.text, block, tokens, sizes))
     return [section for section in sections if section.pieces], path
 
 
@@ -164,9 +175,9 @@ def _covering(page: ParsedPage) -> Iterator[Block]:
         yield Block(BlockKind.TEXT, position, len(page.text))
 
 
-def _pieces(text: str, block: Block, tokens: _Tokens, max_tokens: int) -> Iterator[_Piece]:
+def _pieces(text: str, block: Block, tokens: _Tokens, sizes: _Sizes) -> Iterator[_Piece]:
     """A block whole if it fits, else its rows or sentences, else runs of tokens."""
-    if tokens.count(block.start, block.end) <= max_tokens:
+    if tokens.count(block.start, block.end) <= (sizes.whole if block.kind in WHOLE else sizes.usual):
         yield _Piece(block.start, block.end)
         return
     if block.kind in BY_LINES:
@@ -176,9 +187,9 @@ def _pieces(text: str, block: Block, tokens: _Tokens, max_tokens: int) -> Iterat
     header = _line_of(text, spans[0]) if block.kind is BlockKind.TABLE and spans else ""
     for number, (start, end) in enumerate(spans):
         if block.kind is BlockKind.RECORDS:
-            yield from _record(text, (start, end), tokens, max_tokens)
+            yield from _record(text, (start, end), tokens, sizes)
         else:
-            yield from _cut((start, end), tokens, max_tokens, header if number else "")
+            yield from _cut((start, end), tokens, sizes.usual, header if number else "")
 
 
 def _cut(span: tuple[int, int], tokens: _Tokens, max_tokens: int, header: str) -> Iterator[_Piece]:
@@ -192,17 +203,17 @@ def _cut(span: tuple[int, int], tokens: _Tokens, max_tokens: int, header: str) -
         yield _Piece(start, end, header)
 
 
-def _record(text: str, span: tuple[int, int], tokens: _Tokens, max_tokens: int) -> Iterator[_Piece]:
+def _record(text: str, span: tuple[int, int], tokens: _Tokens, sizes: _Sizes) -> Iterator[_Piece]:
     """A row whole if it fits, else cell by cell; what continues it repeats its first cell, which says what it is of."""
     start, end = span
-    if tokens.count(start, end) <= max_tokens:
+    if tokens.count(start, end) <= sizes.whole:
         yield _Piece(start, end, complete=True)
         return
     first, position = "", start
     while position < end:
         found = text.find(BETWEEN_CELLS, position + 1, end)
         cell_end = end if found < 0 else found
-        yield from _cut((position, cell_end), tokens, max_tokens, first)
+        yield from _cut((position, cell_end), tokens, sizes.usual, first)
         first = first or _line_of(text, (start, cell_end))
         position = cell_end
 

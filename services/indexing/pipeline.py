@@ -54,7 +54,7 @@ Take = Callable[[Sequence[EmbeddedFile]], Awaitable[None]]
 Parse = Callable[[Path, str, Take], Awaitable[ParsedDocument]]
 """Reads a file of a MIME type in a limited child process."""
 
-MAX_ATTEMPTS = 3
+MAX_ATTEMPTS, TIMEOUT_S = 3, 7200
 CONTEXT_RESERVE_TOKENS = 40
 LANGUAGE_SAMPLE, LANGUAGE_PAGES = 700, 3
 """Characters of a page, and pages, from which the language of a document is told."""
@@ -62,25 +62,32 @@ LANGUAGE_SAMPLE, LANGUAGE_PAGES = 700, 3
 
 @dataclass(frozen=True, slots=True)
 class ChunkingRules:
-    """Sizes in tokens of the embedding model."""
+    """Sizes in tokens of the embedding model.
+
+    Attributes:
+        whole_tokens: Up to it a table, code or row stays whole beyond ``chunk_size``.
+    """
 
     chunk_size: int
     overlap: int
     min_tokens: int
+    whole_tokens: int = 0
 
     def within(self, window: int) -> ChunkingRules:
         """The same, for a model that reads so many tokens of a chunk."""
-        return replace(self, chunk_size=min(self.chunk_size, window))
+        return replace(self, chunk_size=min(self.chunk_size, window), whole_tokens=min(self.whole_tokens, window))
 
     def __str__(self) -> str:
         """As it is noted beside what was cut by them."""
-        return f"{self.chunk_size}/{self.overlap}/{self.min_tokens}"
+        # Where the window caps both, nothing stays whole beyond, and what was cut before there was this rule stands.
+        whole = f"/{self.whole_tokens}" if self.whole_tokens > self.chunk_size else ""
+        return f"{self.chunk_size}/{self.overlap}/{self.min_tokens}{whole}"
 
 
 def rules_for(settings: Settings, embedding: EmbeddingProvider) -> ChunkingRules:
     """The rules of the settings as they apply to an embedding model."""
     cut = settings.ingestion
-    rules = ChunkingRules(cut.chunk_size, cut.chunk_overlap, cut.min_chunk_size)
+    rules = ChunkingRules(cut.chunk_size, cut.chunk_overlap, cut.min_chunk_size, cut.max_chunk_size)
     return rules.within(embedding.max_tokens - CONTEXT_RESERVE_TOKENS)
 
 
@@ -119,7 +126,10 @@ class IngestionPipeline:
         rules: ChunkingRules,
         settings: IngestionSettings | None = None,
         ended: Ended = lambda _organization, _task: None,
+        max_attempts: int = MAX_ATTEMPTS,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
+        """``max_attempts`` count kills; what takes longer than ``timeout_s`` is given up."""
         self._database = database
         self._blobs = blobs
         self._leases = leases
@@ -133,6 +143,7 @@ class IngestionPipeline:
         self._reindexer = StoredVectorReindexer(database, leases, indexes, lexical)
         self._publisher = VersionPublisher(database, leases, indexes, blobs)
         self._ended = ended
+        self._max_attempts, self._timeout_s = max_attempts, timeout_s
 
     async def take(self, organization_id: UUID, task_id: UUID) -> Lease | None:
         """The task, to be carried out; None when it is done or somebody else does it."""
@@ -144,7 +155,7 @@ class IngestionPipeline:
         started = time.perf_counter()
         try:
             async with self._leases.kept(lease):
-                await self._attempt(lease)
+                await self._in_time(lease)
         except LeaseLostError:
             log.info("lease_lost", task_id=str(task_id), attempt=lease.token)
         except DocumentError as error:
@@ -164,10 +175,23 @@ class IngestionPipeline:
             log.info("document_ready", task_id=str(task_id), seconds=round(time.perf_counter() - started, 3))
             self._ended(organization_id, task_id)
 
-    async def _attempt(self, lease: Lease) -> None:
-        if lease.token > MAX_ATTEMPTS:
+    async def _in_time(self, lease: Lease) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s) as limit:
+                await self._attempt(lease)
+        except TimeoutError:
+            if not limit.expired():
+                raise
             raise DocumentError(
-                f"Reading this file brought the worker down {MAX_ATTEMPTS} times; it was set aside.",
+                f"Reading this file took longer than {self._timeout_s:g} s; it was given up.",
+                failure_code="job_timeout",
+                next_step="Split it into smaller files, or ask the operator to raise queue.job_timeout_s.",
+            ) from None
+
+    async def _attempt(self, lease: Lease) -> None:
+        if lease.token > self._max_attempts:
+            raise DocumentError(
+                f"Reading this file brought the worker down {self._max_attempts} times; it was set aside.",
                 failure_code="poison",
                 next_step="Check the file, or tell the operator.",
             )
@@ -265,6 +289,7 @@ class IngestionPipeline:
             parsed,
             token_spans=self._embedding.token_spans,
             max_tokens=self._rules.chunk_size,
+            whole_tokens=self._rules.whole_tokens,
             overlap=self._rules.overlap,
             min_tokens=self._rules.min_tokens,
             title=Path(work.filename).stem,
@@ -282,7 +307,7 @@ class IngestionPipeline:
 
     async def _retry_or_fail(self, lease: Lease, error: KnowledgeFoundryError) -> None:
         log.warning("ingestion_interrupted", task_id=str(lease.task_id), reason=error.code, attempt=lease.token)
-        if lease.token >= MAX_ATTEMPTS:
+        if lease.token >= self._max_attempts:
             await self._fail(lease, error.code, error.message, error.next_step or "Try again later.")
             return
         try:

@@ -31,24 +31,26 @@ def convex(hits: Sequence[HybridHit], dense_weight: float) -> dict[UUID, float]:
     }
 
 
-def reciprocal_rank(hits: Sequence[HybridHit], dense_weight: float) -> dict[UUID, float]:
-    """Fused score 0–1 per id from the ranks alone."""
+def reciprocal_rank(hits: Sequence[HybridHit], dense_weight: float, rrf_k: int = RRF_K) -> dict[UUID, float]:
+    """Fused score 0–1 per id from the ranks alone; the greater ``rrf_k``, the less the first places count."""
     dense = _ranks(hits, lambda hit: hit.dense_score)
     # Without a common word BM25 is 0: no rank. A cosine of 0 is one like any other.
     sparse = _ranks(hits, lambda hit: hit.sparse_score or None)
-    top = RRF_K + 1
+    top = rrf_k + 1
     return {
-        hit.id: dense_weight * top / (RRF_K + dense.get(hit.id, 10**9))
-        + (1 - dense_weight) * top / (RRF_K + sparse.get(hit.id, 10**9))
+        hit.id: dense_weight * top / (rrf_k + dense.get(hit.id, 10**9))
+        + (1 - dense_weight) * top / (rrf_k + sparse.get(hit.id, 10**9))
         for hit in hits
     }
 
 
-def fuse(hits: Sequence[HybridHit], dense_weight: float, method: str = "convex") -> dict[UUID, float]:
+def fuse(
+    hits: Sequence[HybridHit], dense_weight: float, method: str = "convex", rrf_k: int = RRF_K
+) -> dict[UUID, float]:
     """Fused scores: convex, unless ranks were asked for or one side is thin."""
     lexical = sum(1 for hit in hits if hit.sparse_score)
     if method == "rrf" or (0 < lexical < THIN and len(hits) >= THIN):
-        return reciprocal_rank(hits, dense_weight)
+        return reciprocal_rank(hits, dense_weight, rrf_k)
     return convex(hits, dense_weight)
 
 

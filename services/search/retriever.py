@@ -27,7 +27,7 @@ from db.unit_of_work import Database
 from graph.context import Retrieval
 from plugins.interfaces import EmbeddingProvider
 from services.search.full_text import search_full_text
-from services.search.fusion import COSINE_FLOOR, fuse
+from services.search.fusion import COSINE_FLOOR, RRF_K, fuse
 from services.search.historical import Past, PastVersions
 from services.search_index.indexes import Index, Indexes
 from services.search_index.term_statistics import LexicalIndex, WeighedQuery
@@ -37,7 +37,6 @@ log = structlog.get_logger(__name__)
 KNOWN_CHARACTERS, UNKNOWN_CHARACTERS = 3.0, 1.3
 """Characters of a question to a token: words a model was trained on are few long tokens, others fall into letters."""
 LEAST_DENSE_SHARE = 0.05
-DEPTH = 100
 MAX_DEPTH = 1600
 TRIES = 3
 """Searches of one question when versions change under it."""
@@ -104,13 +103,18 @@ class HybridRetriever:
         lexical: LexicalIndex,
         dense_weight: float,
         fusion: str = "convex",
+        rrf_k: int = RRF_K,
+        depth: int = 100,
     ) -> None:
+        """``depth`` is how many hits each side gives before they are fused, if no more are asked for."""
         self._database = database
         self._indexes = indexes
         self._lexical = lexical
         self._past = PastVersions(database, indexes, lexical)
         self._dense_weight = dense_weight
         self._fusion = fusion
+        self._rrf_k = rrf_k
+        self._depth = depth
 
     async def retrieve(
         self,
@@ -212,7 +216,7 @@ class HybridRetriever:
         Raises:
             ProviderError: The first could not.
         """
-        depth, tries = max(DEPTH, 2 * search.limit), TRIES
+        depth, tries = max(self._depth, 2 * search.limit), TRIES
         while True:
             results = await asyncio.gather(
                 *(self._hits(index, search, depth) for index in indexes), return_exceptions=True
@@ -287,7 +291,7 @@ class HybridRetriever:
                 alive = _each_from_its_index(alive, members, [index.id for index in indexes])
         hits = [hit for _, hit in alive]
         embedding = indexes[0].embedding
-        scores = fuse(hits, self._weight(search, embedding) if embedding else 0.0, method)
+        scores = fuse(hits, self._weight(search, embedding) if embedding else 0.0, method, self._rrf_k)
         ranked = sorted(hits, key=lambda hit: (-scores[hit.id], hit.id))
         candidates = [Candidate(chunks[hit.id], scores[hit.id], hit.dense_score, hit.sparse_score) for hit in ranked]
         return _distinct(candidates), overtaken and search.as_of is None

@@ -18,8 +18,9 @@ FIRST_YEAR = 1970
 class SearchService:
     """Ranked passages."""
 
-    def __init__(self, retriever: HybridRetriever, *, max_limit: int) -> None:
+    def __init__(self, retriever: HybridRetriever, *, default_limit: int, max_limit: int) -> None:
         self._retriever = retriever
+        self._default_limit = default_limit
         self._max_limit = max_limit
 
     async def search(
@@ -27,16 +28,20 @@ class SearchService:
         principal: Principal,
         query: str,
         *,
-        limit: int = 10,
+        limit: int | None = None,
         mode: SearchMode = SearchMode.HYBRID,
         collection_ids: frozenset[UUID] | None = None,
         as_of: datetime | None = None,
     ) -> tuple[SearchHit, ...]:
         """The best passages the principal may read, of the versions that answer now or answered at a moment.
 
+        Args:
+            limit: How many; else ``retrieval.default_k``.
+
         Raises:
             ValidationError: The query is empty or too long, more was asked for than is given, or the moment is to come.
         """
+        limit = self._default_limit if limit is None else limit
         if not 1 <= limit <= self._max_limit:
             raise ValidationError(f"limit must be between 1 and {self._max_limit}, not {limit}.")
         found = await self.find(principal, query, limit=limit, mode=mode, collection_ids=collection_ids, as_of=as_of)

@@ -173,11 +173,13 @@ async def open_indexes(settings: Settings, database: Database, plugins: PluginMa
     """The indexes that the settings want, made if they are not there, and the former ones.
 
     Raises:
-        ConfigurationError: A collection exists with another number of dimensions.
+        ConfigurationError: The model makes vectors of another size than ``vector_db.vector_size``, or a collection
+            exists with another.
         ProviderUnavailableError: The embedding or the primary store does not run; says why.
     """
     entry = _current(settings)
     embedding = plugins.get("embedding", entry.name)
+    _require_size(settings.vector_db.vector_size, embedding)
     stores = [settings.vector_db.provider]
     if settings.plugins.vector_databases.fallback:
         stores.append(settings.plugins.vector_databases.fallback)
@@ -204,6 +206,15 @@ async def open_indexes(settings: Settings, database: Database, plugins: PluginMa
         fallback=await _opened_if_up(indexes[1], plugins, settings) if indexes[1:] else None,
         former=_former(rows, {row.id for row in wanted}, embedding, plugins),
     )
+
+
+def _require_size(wanted: int, embedding: EmbeddingProvider) -> None:
+    size = embedding.get_dimension()
+    if size != wanted:
+        raise ConfigurationError(
+            f"vector_db.vector_size is {wanted}, but the model {embedding.model_name} makes vectors of {size}.",
+            next_step=f"Set vector_db.vector_size to {size}, or choose another model in plugins.embedding.",
+        )
 
 
 def _found(rows: Iterable[SearchIndex], store: str, model: str, settings: Settings) -> SearchIndex | None:

@@ -15,6 +15,7 @@ from typing import Any
 from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
+from config.later import later_keys
 from config.loader import LoadedSettings, load_settings
 from config.models import KINDS, PluginEntry, Settings
 from config.show import effective
@@ -222,7 +223,8 @@ class SettingsService:
         """Where vectors are kept and how documents are cut."""
         settings, cut = loaded.settings, loaded.settings.ingestion
         size = min(cut.chunk_size, self._chunk_window)
-        return settings.vector_db.provider, size, cut.chunk_overlap, cut.min_chunk_size
+        whole = min(cut.max_chunk_size, self._chunk_window)
+        return settings.vector_db.provider, size, cut.chunk_overlap, cut.min_chunk_size, whole
 
     async def _documents(self, principal: Principal) -> int:
         async with self._database.transaction(principal.organization_id) as session:
@@ -238,6 +240,8 @@ def _require(principal: Principal) -> None:
 def _lock(key: str, origin: str) -> str:
     if key.split(".")[0] in DEPLOYMENT_SECTIONS or key in DEPLOYMENT_KEYS:
         return "set where it is deployed, and read when a process starts"
+    if key in later_keys():
+        return "reserved, and obeyed by a later release"
     if origin.startswith(_LOCKED):
         return f"set by {origin}"
     return ""

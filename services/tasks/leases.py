@@ -25,8 +25,7 @@ from db.unit_of_work import Database
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=15)
-HEARTBEAT_S = 5.0
+LEASE_S, HEARTBEAT_S = 15.0, 5.0
 
 
 class LeaseLostError(ConflictError):
@@ -47,9 +46,12 @@ class Lease:
 class LeaseKeeper:
     """Takes, keeps and checks leases."""
 
-    def __init__(self, database: Database, *, owner: str, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(
+        self, database: Database, *, owner: str, lease_s: float = LEASE_S, heartbeat_s: float = HEARTBEAT_S
+    ) -> None:
         self._database = database
         self._owner = owner
+        self._lease = timedelta(seconds=lease_s)
         self._heartbeat_s = heartbeat_s
 
     async def take(self, organization_id: UUID, task_id: UUID) -> Lease | None:
@@ -63,7 +65,7 @@ class LeaseKeeper:
             .values(
                 status="running",
                 attempts=Task.attempts + 1,
-                lease_until=func.now() + LEASE,
+                lease_until=func.now() + self._lease,
                 lease_owner=self._owner,
                 started_at=func.coalesce(Task.started_at, func.now()),
             )
@@ -112,7 +114,7 @@ class LeaseKeeper:
                 await heart
 
     async def _extend(self, lease: Lease) -> bool:
-        statement = _held(lease).values(lease_until=func.now() + LEASE).returning(Task.id)
+        statement = _held(lease).values(lease_until=func.now() + self._lease).returning(Task.id)
         async with self._database.transaction(lease.organization_id) as session:
             return await session.scalar(statement) is not None
 

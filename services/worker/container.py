@@ -59,6 +59,7 @@ class WorkerSettings:
     queues: tuple[str, ...]
     log_level: str
     log_format: Literal["json", "console"]
+    log_output: str
 
 
 def worker_settings() -> WorkerSettings:
@@ -69,7 +70,7 @@ def worker_settings() -> WorkerSettings:
     """
     settings = load_settings().settings
     logging = settings.observability.logging
-    return WorkerSettings(redis_url(settings), settings.queue.names, logging.level, logging.format)
+    return WorkerSettings(redis_url(settings), settings.queue.names, logging.level, logging.format, logging.output)
 
 
 class Worker:
@@ -146,7 +147,7 @@ async def open_worker(loaded: LoadedSettings | None = None) -> AsyncIterator[Wor
                 Superseded(maintenance, services.indexes),
                 _unfinished(services, maintenance),
                 _rounds(services, maintenance),
-                sweep_interval_s=min(settings.queue.sweep_interval_s, 5),
+                sweep_interval_s=settings.queue.sweep_interval_s,
                 spare_mb=settings.ingestion.spare_memory_mb,
             )
             live.follow(
@@ -264,10 +265,16 @@ def _rounds(services: Services, maintenance: MaintenanceDatabase) -> Rounds:
 
 
 def _pipeline(services: Services, parse: Parse, ended: Ended) -> IngestionPipeline:
+    queue = services.settings.queue
     return IngestionPipeline(
         database=services.database,
         blobs=services.blobs,
-        leases=LeaseKeeper(services.database, owner=f"{socket.gethostname()}-{os.getpid()}"),
+        leases=LeaseKeeper(
+            services.database,
+            owner=f"{socket.gethostname()}-{os.getpid()}",
+            lease_s=queue.lease_s,
+            heartbeat_s=queue.heartbeat_s,
+        ),
         parse=parse,
         embedding=services.embedding,
         indexes=services.indexes,
@@ -275,4 +282,6 @@ def _pipeline(services: Services, parse: Parse, ended: Ended) -> IngestionPipeli
         rules=rules_for(services.settings, services.embedding),
         settings=services.settings.ingestion,
         ended=ended,
+        max_attempts=queue.max_attempts,
+        timeout_s=queue.job_timeout_s,
     )

@@ -26,7 +26,7 @@ from db.repositories.lexical import CHUNKS
 from services.bootstrap import Services
 from services.connections import maintenance_address, redis_url
 from services.indexing.embedding import BATCH
-from services.tasks.leases import LEASE
+from services.tasks.leases import LEASE_S
 from services.tasks.queue import connect
 from services.uploads.attachments import full_name
 from services.worker.sweep import FORGOTTEN, Sweep
@@ -167,7 +167,7 @@ class Bench:
         await upload(self.services, self.department.principal, trial.filename, trial.content())
         for _ in range(2):
             self.postgres.execute(
-                f"UPDATE tasks SET lease_until = lease_until - interval '{LEASE.total_seconds()} s', "
+                f"UPDATE tasks SET lease_until = lease_until - interval '{LEASE_S} s', "
                 f"updated_at = updated_at - interval '{FORGOTTEN.total_seconds()} s' "
                 "WHERE status IN ('queued', 'running')",
                 database=self.database,

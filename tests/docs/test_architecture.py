@@ -23,7 +23,13 @@ def test_every_path_that_a_guide_names_exists(guide: str) -> None:
 
 def _exists(path: str) -> bool:
     # Rooms of a package are named as they are called in its row of the table.
-    places = (ROOT, ROOT / "chat_app", ROOT / "plugins", ROOT / "plugins/llm", ROOT / "plugins/parser")
+    places: tuple[Path, ...] = (
+        ROOT,
+        ROOT / "chat_app",
+        ROOT / "plugins",
+        ROOT / "plugins/llm",
+        ROOT / "plugins/parser",
+    )
     places += (ROOT / "graph", ROOT / "db", ROOT / "core", ROOT / "chat_app/gateway")
     return any((place / path).exists() for place in places) or "KIND" in path
 

@@ -20,11 +20,14 @@ async def search(
     services: App,
     principal: Caller,
     q: Annotated[str, Query(min_length=1, max_length=10_000)],
-    limit: Annotated[int, Query(ge=1, le=1000)] = 10,
+    limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
     mode: SearchMode = SearchMode.HYBRID,
     collection_id: Annotated[list[UUID] | None, Query()] = None,
     as_of: AwareDatetime | None = None,
 ) -> tuple[SearchHit, ...]:
-    """The best passages; with ``as_of`` of the versions that answered at that moment."""
+    """The best passages, ``retrieval.default_k`` of them unless ``limit`` says how many.
+
+    With ``as_of`` those of the versions that answered at that moment.
+    """
     scope = frozenset(collection_id) if collection_id is not None else None
     return await services.search.search(principal, q, limit=limit, mode=mode, collection_ids=scope, as_of=as_of)

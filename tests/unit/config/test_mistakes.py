@@ -59,7 +59,7 @@ def test_all_mistakes_are_told_at_once(load: Load) -> None:
         ("ingestion: {chunk_overlap: 600}", ("chunk_overlap must be smaller",)),
         ("retrieval: {default_k: 60}", ("default_k",)),
         ("retrieval: {max_k: 5, default_k: 5}", ("rerank_top_k", "at most")),
-        ("queue: {heartbeat_s: 40}", ("queue.heartbeat_s", "half of queue.lease_s (60)")),
+        ("queue: {heartbeat_s: 40}", ("queue.heartbeat_s", "half of queue.lease_s (15)")),
         ("chat: {allowed_origins: ['*']}", ("chat.allowed_origins", "by name")),
         ("observability: {tracing: {enabled: true}}", ("observability.tracing.enabled", "public_key")),
         ("caching: {semantic_similarity_threshold: 0.1}", ("0.5 to 1",)),

@@ -11,6 +11,7 @@ import yaml
 
 from config import json_schemas, reference
 from config.generate import PAGE
+from config.later import later_keys
 from config.models import Settings
 from config.show import effective
 from core.errors import ConfigurationError
@@ -151,5 +152,5 @@ def test_every_key_is_documented() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for key, info in reference.all_keys():
         assert info.description, f"{key} has no description"
-        assert f"| `{key}` |" in page, f"{key} is not in {PAGE.name}"
+        assert f"| `{key}` |" in page or key in later_keys(), f"{key} is not in {PAGE.name}"
     assert reference.replace_table(page) == page, "the table is old: run python -m config.generate"

@@ -1,0 +1,64 @@
+"""Does every key of the settings change what the product does, and does a test see it?
+
+A test that changes a key and sees the difference is marked ``@pytest.mark.sees("section.key", …)``. Keys that a later
+release obeys have no such test; ``tests/unit/config/test_later.py`` goes through them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.later import later_keys
+from config.reference import all_keys
+
+ROOT = Path(__file__).resolve().parents[2]
+MARK = "pytest.mark.sees"
+TO_COME = {"observability.metrics.enabled", "observability.metrics.port"}
+"""Their test comes with the worker's own metrics."""
+
+
+def _marks(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    return [
+        argument.value
+        for decorator in function.decorator_list
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == MARK
+        for argument in decorator.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
+
+
+def _without_marks(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    kept = [d for d in function.decorator_list if not ast.unparse(d).startswith(MARK)]
+    return "\n".join(ast.unparse(part) for part in (*kept, function.args, *function.body))
+
+
+def _seen() -> Iterator[tuple[str, str, str]]:
+    """(key, test, what stands in it) of every mark in the repository."""
+    for folder in (ROOT / "tests", ROOT / "plugins"):
+        for path in sorted(folder.rglob("test_*.py")):
+            source = path.read_text(encoding="utf-8")
+            if MARK not in source:
+                continue
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    for key in _marks(node):
+                        yield key, f"{path.relative_to(ROOT)}::{node.name}", _without_marks(node)
+
+
+SEEN = list(_seen())
+KEYS = {key for key, _ in all_keys()} - later_keys()
+
+
+def test_every_key_has_a_test_that_sees_it_and_no_test_names_a_key_that_is_gone() -> None:
+    seen = {key for key, _, _ in SEEN}
+    assert KEYS - seen - TO_COME == set(), "no test sees these: write one, and mark it with pytest.mark.sees"
+    assert seen - KEYS == set(), "these keys are gone or come later; the marks name them still"
+
+
+@pytest.mark.parametrize(("key", "test", "text"), SEEN, ids=[f"{key}-{test.split('::')[1]}" for key, test, _ in SEEN])
+def test_who_says_to_see_a_key_names_it(key: str, test: str, text: str) -> None:
+    assert key.split(".")[-1] in text, f"{test} is marked with {key} and does not speak of it"
