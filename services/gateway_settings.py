@@ -16,6 +16,7 @@ class GatewaySettings:
     Attributes:
         cookie_lifetime_s: As long as a refresh token lives.
         secure_cookies: Browsers reach the gateway over TLS.
+        metrics: Whether requests are counted and ``/metrics`` is there.
     """
 
     name: str
@@ -30,6 +31,7 @@ class GatewaySettings:
     max_upload_bytes: int
     log_level: str
     log_format: Literal["json", "console"]
+    metrics: bool = True
 
 
 def gateway_settings() -> GatewaySettings:
@@ -52,4 +54,5 @@ def gateway_settings() -> GatewaySettings:
         max_upload_bytes=settings.ingestion.max_file_size_mb * 1_000_000,
         log_level=settings.observability.logging.level,
         log_format=settings.observability.logging.format,
+        metrics=settings.observability.metrics.enabled,
     )

@@ -6,7 +6,7 @@ nothing outside it: the metrics live in a registry of their own, logging and tra
 """
 
 from core.telemetry.logs import configure_logging
-from core.telemetry.metrics import METRICS, Metrics
+from core.telemetry.metrics import METRICS, Metrics, job
 from core.telemetry.redaction import redact
 from core.telemetry.spans import FinishedSpan, SpanExporter, set_span_exporter, span
 from core.telemetry.trace import current_trace, trace_context
@@ -18,6 +18,7 @@ __all__ = [
     "SpanExporter",
     "configure_logging",
     "current_trace",
+    "job",
     "redact",
     "set_span_exporter",
     "span",

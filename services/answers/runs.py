@@ -31,6 +31,7 @@ from core.events import (
     UsageEvent,
 )
 from core.identity import Principal, Role
+from core.telemetry import METRICS
 from graph.build import AnswerGraph, run
 from graph.context import GraphContext
 from services.answers.conversations import ChatService, History, StoredAnswer
@@ -236,11 +237,20 @@ class AnsweringService:
             # The conversation was deleted meanwhile, or the database is away: the reader still gets the answer.
             log.warning("answer_not_stored", run_id=str(answer.id), reason=problem.code)
             message_id = None
+        _count(answer.recorded, outcome)
         log.info("answered", run_id=str(answer.id), outcome=outcome.value, ms=round(seconds * 1000, 1))
         await answer.emit(
             DoneEvent(outcome=outcome, message_id=message_id, chat_id=answer.chat_id, error=error, incident_id=incident)
         )
         asyncio.get_running_loop().call_later(FINISHED_RUNS_KEPT_S, self._runs.pop, answer.id, None)
+
+
+def _count(events: tuple[AnswerEvent, ...], outcome: Outcome) -> None:
+    """Once an answer, whatever its reader was told how often."""
+    METRICS.answers.labels(outcome.value).inc()
+    notices = (event for event in events if isinstance(event, NoticeEvent))
+    for component in {notice.component for notice in notices if notice.kind is NoticeKind.DEGRADED}:
+        METRICS.degraded.labels(component).inc()
 
 
 def _as_of(moment: datetime) -> str:
