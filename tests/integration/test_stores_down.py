@@ -40,6 +40,10 @@ def _counted() -> list[float]:
     return [number or 0.0 for number in (*attempts, value("ingestion_documents_total", {"status": "failed"}))]
 
 
+def _degraded() -> float:
+    return METRICS.registry.get_sample_value("degraded_total", {"component": "vector_db"}) or 0.0
+
+
 @asynccontextmanager
 async def sweeping(services: Services) -> AsyncIterator[Sweep]:
     """A sweep as a worker runs it."""
@@ -63,10 +67,12 @@ async def test_full_text_search_stands_in_for_the_vector_store_and_the_reader_is
 ) -> None:
     await department.read(worker, "manual.md", MANUAL)
     services = department.services
+    before = _degraded()
     with silent_vector_store(postgres_server, migrated_database):
         hits = await services.search.search(department.principal, QUESTION)
         run = await services.answering.ask(department.principal, QUESTION)
         events = [event async for event in run.events()]
+    assert _degraded() == before + 2, "a search and an answer"
     assert "6 bar" in hits[0].text
     assert hits[0].score == 1.0
     assert hits[0].dense_score is None
