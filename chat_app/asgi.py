@@ -14,6 +14,7 @@ from chat_app.gateway import errors, health
 from chat_app.gateway.authentication import services_in
 from chat_app.gateway.middleware import BodyLimit, RequestLog, SameOriginSockets
 from chat_app.gateway.pages import own_files, sign_in
+from chat_app.gateway.request_metrics import RequestMetrics
 from chat_app.gateway.v1 import ROUTERS
 from chat_app.ui.mount import mount_chat
 from core.errors import KnowledgeFoundryError
@@ -59,6 +60,9 @@ def create_app(settings: GatewaySettings, opened: OpenServices = open_reloader) 
     app.add_middleware(BodyLimit, max_upload_bytes=settings.max_upload_bytes)
     app.add_middleware(SameOriginSockets, allowed=settings.allowed_origins)
     app.add_middleware(RequestLog)
+    if settings.metrics:
+        app.include_router(health.metrics_router)
+        app.add_middleware(RequestMetrics)
     return app
 
 

@@ -174,7 +174,14 @@ class MetricsSettings(Section):
     """Prometheus metrics."""
 
     enabled: bool = Field(True, description="Offer metrics.")
-    port: Port = Field(9100, description="Port of the worker's metrics; the chat offers its own under /metrics.")
+    provider: Literal["prometheus"] = Field("prometheus", description="Who reads them.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address the worker offers its metrics on.")
+    port: int = Field(
+        9090,
+        ge=0,
+        le=65535,
+        description="Port of the worker's metrics, 0 for any that is free; the chat offers its own under /metrics.",
+    )
 
 
 class ObservabilitySettings(Section):

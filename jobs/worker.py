@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import structlog
 from rq import Queue, SimpleWorker
@@ -11,6 +13,7 @@ from rq.serializers import JSONSerializer
 
 from core.errors import KnowledgeFoundryError
 from core.telemetry import configure_logging
+from core.telemetry.exposition import metrics_server
 from jobs.resident import Resident, install
 from services.tasks.queue import connect
 from services.worker.container import worker_settings
@@ -45,11 +48,36 @@ def main() -> int:
     )
     log.info("worker_ready", queues=list(settings.queues))
     try:
-        # RQ ends by itself on SIGTERM and SIGINT, after the job in hand.
-        worker.work(logging_level="WARNING")
+        with offered_metrics(settings.metrics_host, settings.metrics_port):
+            # RQ ends by itself on SIGTERM and SIGINT, after the job in hand.
+            worker.work(logging_level="WARNING")
     finally:
         resident.stop()
     return 0
+
+
+@contextmanager
+def offered_metrics(host: str, port: int | None) -> Iterator[None]:
+    """Serve this process's metrics, if they are wanted; where they cannot be, the log says so and documents are read.
+
+    Args:
+        port: None offers none, 0 takes any that is free.
+    """
+    with ExitStack() as stack:
+        if port is not None:
+            try:
+                served = stack.enter_context(metrics_server(host, port))
+            except OSError as error:
+                log.warning(
+                    "metrics_not_served",
+                    host=host,
+                    port=port,
+                    reason=error.strerror or str(error),
+                    next_step="Free it, or set another one: observability.metrics.port; 0 takes any that is free.",
+                )
+            else:
+                log.info("metrics_served", host=host, port=served)
+        yield
 
 
 if __name__ == "__main__":

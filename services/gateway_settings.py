@@ -17,6 +17,7 @@ class GatewaySettings:
         cookie_lifetime_s: As long as a refresh token lives.
         secure_cookies: Browsers reach the gateway over TLS.
         debug: Problems tell where they came from.
+        metrics: Whether requests are counted and ``/metrics`` is there.
     """
 
     name: str
@@ -33,6 +34,7 @@ class GatewaySettings:
     log_format: Literal["json", "console"]
     log_output: str = "stderr"
     debug: bool = False
+    metrics: bool = True
 
 
 def gateway_settings() -> GatewaySettings:
@@ -57,4 +59,5 @@ def gateway_settings() -> GatewaySettings:
         log_format=settings.observability.logging.format,
         log_output=settings.observability.logging.output,
         debug=settings.app.debug,
+        metrics=settings.observability.metrics.enabled,
     )

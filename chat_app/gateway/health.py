@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
-from prometheus_client import generate_latest
 
 from chat_app.gateway.authentication import App
-from core.telemetry import METRICS
+from core.telemetry.exposition import MEDIA_TYPE, exposition
 from services.views.operations import HealthReport
 
 router = APIRouter(tags=["operations"])
+metrics_router = APIRouter(tags=["operations"])
+"""Left out where metrics are not offered."""
 
 
 @router.get("/healthz")
@@ -26,7 +27,7 @@ async def ready(services: App, response: Response) -> HealthReport:
     return report
 
 
-@router.get("/metrics", response_class=Response)
+@metrics_router.get("/metrics", response_class=Response)
 async def metrics() -> Response:
     """Prometheus metrics."""
-    return Response(generate_latest(METRICS.registry), media_type="text/plain; version=0.0.4")
+    return Response(exposition(), media_type=MEDIA_TYPE)

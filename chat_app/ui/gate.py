@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chat_app.gateway.authentication import SAFE, SESSION_COOKIE, client_of
 from chat_app.gateway.cookies import clear_session
+from chat_app.gateway.request_metrics import TEMPLATE
 from chat_app.ui.caller import CALLER, ChatCaller
 from chat_app.ui.sockets import OpenSockets, serve_until
 from core.errors import AuthenticationError, AuthorizationError, NotFoundError
@@ -48,6 +49,8 @@ _ROUTES = tuple(
         ("POST", r"/ws/socket\.io/?"),
     )
 )
+_FORMS = frozenset({"/login", "/logout", "/set-session-cookie"})
+_ID = re.compile(r"[0-9a-fA-F-]{36}")
 _ELSEWHERE = re.compile(r"<link\b[^>]*\bhref=\"https?://[^>]*>|<meta property=\"og:(image|url)\"[^>]*>", re.DOTALL)
 PAGE_POLICY = (
     # 'unsafe-eval': Chainlit compiles our side view in the browser. Nothing may be fetched from anywhere else.
@@ -71,6 +74,7 @@ class ChainlitGate:
             await self._socket(scope, receive, send)
             return
         request = Request(scope, receive)
+        scope[TEMPLATE] = _template(path)
         if request.method in {"GET", "HEAD"} and _FILES.fullmatch(path):
             await self._chainlit(scope, receive, send)
         elif request.method == "GET" and (_PAGES.fullmatch(path) or path == "/login"):
@@ -147,6 +151,14 @@ class ChainlitGate:
         response = JSONResponse({"success": True})
         clear_session(response)
         return response
+
+
+def _template(path: str) -> str:
+    """The route that a path is one of, for metrics; few, whatever is asked for."""
+    if _FILES.fullmatch(path):
+        return f"{CHAT}/{{file}}"
+    known = _PAGES.fullmatch(path) or path in _FORMS or any(route.fullmatch(path) for _, route in _ROUTES)
+    return CHAT + (_ID.sub("{id}", path).rstrip("/") or "/") if known else f"{CHAT}/{{other}}"
 
 
 def _same_origin(request: Request) -> None:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import KnowledgeFoundryError
 from core.identity import Principal
+from core.telemetry import METRICS
 from services.accounts.accounts import AccountService
 
 log = structlog.get_logger(__name__)
@@ -31,9 +32,11 @@ class OpenSockets:
         """While a socket is open; the event is set when it must close."""
         end = asyncio.Event()
         self._ends[end] = principal
+        METRICS.active_connections.inc()
         try:
             yield end
         finally:
+            METRICS.active_connections.dec()
             del self._ends[end]
 
     def end_session(self, session_id: UUID | None) -> None:

@@ -9,6 +9,7 @@ from langgraph.runtime import Runtime
 
 from core.errors import ProviderError
 from core.events import NoticeEvent, NoticeKind, Stage, StageEvent
+from core.telemetry import METRICS
 from graph.context import GraphContext
 from graph.state import AnswerState
 
@@ -32,7 +33,8 @@ async def rerank(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerSt
         return await _in_search_order(state, context, "The reranker may not see confidential passages")
     try:
         async with asyncio.timeout(PATIENCE_S):
-            return {"evidence": await context.reranker.rerank(state["query"], candidates, top_k)}
+            with METRICS.retrieval.labels("rerank").time():
+                return {"evidence": await context.reranker.rerank(state["query"], candidates, top_k)}
     except TimeoutError:
         log.warning("rerank_skipped", reason="timeout", candidates=len(candidates))
         return await _in_search_order(state, context, "The reranker does not answer")

@@ -10,6 +10,7 @@ import structlog
 from config.models import RateLimitingSettings
 from core.errors import ProviderError, ProviderUnavailableError, RateLimitError
 from core.identity import EntryPoint, Principal, Role
+from core.telemetry import METRICS
 from plugins.interfaces import RateLimitDecision, RateLimiter
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,7 @@ class LimitService:
         for key, limit in buckets:
             decision = await self._count(key, limit)
             if not decision:
+                METRICS.rate_limited.labels(key.partition(":")[0]).inc()
                 raise RateLimitError(
                     f"Too many requests: {limit} an hour are allowed.",
                     next_step=f"Try again in {max(1, round(decision.retry_after_s))} s.",

@@ -20,6 +20,7 @@ import structlog
 from core.errors import KnowledgeFoundryError, NotFoundError
 from core.events import AnswerEvent, DoneEvent, NoticeEvent, NoticeKind, Outcome
 from core.identity import Principal, Role
+from core.telemetry import METRICS
 from graph.build import AnswerGraph, run
 from graph.context import GraphContext
 from services.answers.conversations import ChatService, History
@@ -239,6 +240,7 @@ class AnsweringService:
         except KnowledgeFoundryError as problem:
             # The conversation was deleted meanwhile, or the database is away: the reader still gets the answer.
             log.warning("answer_not_stored", run_id=str(answer.id), reason=problem.code)
+        _count(answer.recorded, outcome)
         texts = {"answer": stored.text} if self._log_content else {}
         log.info("answered", run_id=str(answer.id), outcome=outcome.value, ms=round(seconds * 1000, 1), **texts)
         await answer.emit(
@@ -251,6 +253,14 @@ class AnsweringService:
             )
         )
         asyncio.get_running_loop().call_later(FINISHED_RUNS_KEPT_S, self._runs.pop, answer.id, None)
+
+
+def _count(events: tuple[AnswerEvent, ...], outcome: Outcome) -> None:
+    """Once an answer, whatever its reader was told how often."""
+    METRICS.answers.labels(outcome.value).inc()
+    notices = (event for event in events if isinstance(event, NoticeEvent))
+    for component in {notice.component for notice in notices if notice.kind is NoticeKind.DEGRADED}:
+        METRICS.degraded.labels(component).inc()
 
 
 def _as_of(moment: datetime) -> str:

@@ -21,7 +21,7 @@ import typer
 from config.later import notice
 from config.loader import IGNORE_MODEL_KEYS, load_settings
 from config.models import Settings
-from core.errors import KnowledgeFoundryError
+from core.errors import ConfigurationError, KnowledgeFoundryError
 from plugins.framework.egress import models_leaving
 from plugins.framework.manifest import KINDS
 from services import setup
@@ -77,7 +77,7 @@ def _demo(chat_port: int | None, admin_port: int | None) -> None:
     # The demo must do the same on every machine: keys that lie about in the environment are ignored.
     os.environ[IGNORE_MODEL_KEYS] = "1"
     scratch = Path(tempfile.mkdtemp(prefix="foundry-demo-"))
-    ports = _ports(chat_port or free_port(), admin_port or free_port())
+    ports = _ports(chat_port or free_port(), admin_port or free_port()) | {"FOUNDRY__observability__metrics__port": "0"}
     try:
         run(_bring_up(UpOptions(scratch, ports, demo=True)))
     except KnowledgeFoundryError:
@@ -122,7 +122,19 @@ async def _bring_up(options: UpOptions) -> None:
 def _check_ports(settings: Settings) -> None:
     require_port(settings.chat.port, what="the chat", option="--chat-port", host=settings.chat.host)
     require_port(settings.admin.port, what="the admin app", option="--admin-port", host=settings.admin.host)
+    _look_at_metrics_port(settings)
     say("Starting PostgreSQL and Redis …")
+
+
+def _look_at_metrics_port(settings: Settings) -> None:
+    """Metrics are no reason to refuse: a second stack on a machine finds their port taken by the first."""
+    metrics = settings.observability.metrics
+    if not metrics.enabled or not metrics.port:
+        return
+    try:
+        require_port(metrics.port, what="the worker's metrics", option="", host=metrics.host)
+    except ConfigurationError as problem:
+        say(f"{problem.message} Everything else works. To have them, set FOUNDRY__observability__metrics__port.")
 
 
 def _say_where_passages_go(settings: Settings) -> None:

@@ -23,6 +23,7 @@ from config.product import IngestionSettings
 from core.crash_points import crash_point
 from core.errors import ConflictError, DocumentError, KnowledgeFoundryError
 from core.states import IngestionStage
+from core.telemetry import METRICS, job
 from core.text import language
 from core.types import ChunkDraft, EmbeddedFile, JsonValue, ParsedDocument, VectorPayload
 from db.models import Document, DocumentVersion, Task
@@ -42,7 +43,7 @@ from services.search_index.vectors import remove_vectors
 from services.tasks.leases import Lease, LeaseKeeper, LeaseLostError
 from services.tasks.progress import TaskProgress
 from services.uploads import near_duplicates
-from services.uploads.activation import TASK_MOVE
+from services.uploads.activation import TASK_INGEST, TASK_MOVE
 from services.uploads.attachments import EmbeddedFileStore
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,9 @@ Parse = Callable[[Path, str, Take], Awaitable[ParsedDocument]]
 """Reads a file of a MIME type in a limited child process."""
 
 MAX_ATTEMPTS, TIMEOUT_S = 3, 7200
+COMPLETED, FAILED, INTERRUPTED, LOST = "completed", "failed", "interrupted", "lost"
+"""How an attempt at a task ends: well, for good, to be tried again, or in the hands of another worker."""
+_DOCUMENT_IS = {COMPLETED: "ready", FAILED: "failed"}
 CONTEXT_RESERVE_TOKENS = 40
 LANGUAGE_SAMPLE, LANGUAGE_PAGES = 700, 3
 """Characters of a page, and pages, from which the language of a document is told."""
@@ -151,6 +155,13 @@ class IngestionPipeline:
 
     async def carry_out(self, lease: Lease) -> None:
         """Do a task that was taken; afterwards its row says the truth."""
+        with job(lease.task_type) as counted:
+            counted.status = ended = await self._carried_out(lease)
+        if lease.task_type == TASK_INGEST and ended in _DOCUMENT_IS:
+            METRICS.ingestion_documents.labels(_DOCUMENT_IS[ended]).inc()
+
+    async def _carried_out(self, lease: Lease) -> str:
+        """Do it. Returns how it ended: see ``jobs_total``."""
         organization_id, task_id = lease.organization_id, lease.task_id
         started = time.perf_counter()
         try:
@@ -158,14 +169,15 @@ class IngestionPipeline:
                 await self._in_time(lease)
         except LeaseLostError:
             log.info("lease_lost", task_id=str(task_id), attempt=lease.token)
+            return LOST
         except DocumentError as error:
-            await self._fail(lease, error.failure_code, error.message, error.next_step)
+            return await self._fail(lease, error.failure_code, error.message, error.next_step)
         except KnowledgeFoundryError as error:
-            await self._retry_or_fail(lease, error)
+            return await self._retry_or_fail(lease, error)
         except Exception:
             incident = secrets.token_hex(4)
             log.exception("ingestion_failed", task_id=str(task_id), incident=incident)
-            await self._fail(
+            return await self._fail(
                 lease,
                 "internal",
                 f"Something went wrong on our side (incident {incident}).",
@@ -174,6 +186,7 @@ class IngestionPipeline:
         else:
             log.info("document_ready", task_id=str(task_id), seconds=round(time.perf_counter() - started, 3))
             self._ended(organization_id, task_id)
+            return COMPLETED
 
     async def _in_time(self, lease: Lease) -> None:
         try:
@@ -238,6 +251,7 @@ class IngestionPipeline:
             await progress.start_over()
             raise
         stale = await self._publisher.publish(progress, reading, reached)
+        progress.count_seconds()
         await remove_vectors(reached, stale, lease.organization_id)
         crash_point("cleanup.done")
 
@@ -305,18 +319,18 @@ class IngestionPipeline:
 
     # -- when it does not work
 
-    async def _retry_or_fail(self, lease: Lease, error: KnowledgeFoundryError) -> None:
+    async def _retry_or_fail(self, lease: Lease, error: KnowledgeFoundryError) -> str:
         log.warning("ingestion_interrupted", task_id=str(lease.task_id), reason=error.code, attempt=lease.token)
-        if lease.token >= self._max_attempts:
-            await self._fail(lease, error.code, error.message, error.next_step or "Try again later.")
-            return
+        if lease.token >= MAX_ATTEMPTS:
+            return await self._fail(lease, error.code, error.message, error.next_step or "Try again later.")
         try:
             # The lease runs out at once; the sweep enqueues it again.
             await self._leases.write(lease, lease_until=func.now())
         except KnowledgeFoundryError:
             log.warning("lease_left_to_expire", task_id=str(lease.task_id))
+        return INTERRUPTED
 
-    async def _fail(self, lease: Lease, code: str, message: str, next_step: str) -> None:
+    async def _fail(self, lease: Lease, code: str, message: str, next_step: str) -> str:
         log.info("document_failed", task_id=str(lease.task_id), failure_code=code)
         try:
             async with self._database.transaction(lease.organization_id) as session:
@@ -335,8 +349,9 @@ class IngestionPipeline:
                 await _mark_document(session, task, code, message)
         except LeaseLostError:
             log.info("lease_lost", task_id=str(lease.task_id), attempt=lease.token)
-        else:
-            self._ended(lease.organization_id, lease.task_id)
+            return LOST
+        self._ended(lease.organization_id, lease.task_id)
+        return FAILED
 
 
 async def _mark_document(session: AsyncSession, task: Task, code: str, message: str) -> None:

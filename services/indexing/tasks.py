@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from core.errors import ConflictError, NotFoundError
 from core.identity import Principal
 from core.states import IngestionStage
+from core.telemetry import METRICS
 from db.models import Document, Task
 from db.repositories.documents import DocumentRepository
 from db.unit_of_work import Database
@@ -61,7 +62,9 @@ class TaskService:
             ConflictError: It has ended already.
         """
         async with self._database.transaction(principal.organization_id) as session:
-            return await cancel_task(session, principal, task_id, client=client)
+            receipt = await cancel_task(session, principal, task_id, client=client)
+        METRICS.ingestion_documents.labels("cancelled").inc()
+        return receipt
 
 
 async def cancel_task(session: AsyncSession, principal: Principal, task_id: UUID, *, client: ClientInfo) -> Receipt:

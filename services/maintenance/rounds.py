@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.background import end
 from core.errors import KnowledgeFoundryError
+from core.telemetry import job
 from db.maintenance import MaintenanceDatabase
 from db.models import MaintenanceReport, Organization
 from services.maintenance.findings import Findings, MaintenanceKind
@@ -105,7 +106,8 @@ class Rounds:
         findings, error = Findings(), None
         try:
             async with self._kept(report_id):
-                findings = await self._jobs[kind]()
+                with job(f"maintenance_{kind.value}"):
+                    findings = await self._jobs[kind]()
         except KnowledgeFoundryError as trouble:
             error = trouble.code
             log.warning("maintenance_broken_off", kind=kind.value, reason=trouble.code)

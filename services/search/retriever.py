@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +20,7 @@ import structlog
 from core.errors import ProviderError, ProviderUnavailableError
 from core.identity import Principal
 from core.similarity import rescaled
+from core.telemetry import METRICS
 from core.types import Candidate, Chunk, HybridHit, Vector, VectorFilter, VectorPayload
 from db.repositories.documents import DocumentRepository
 from db.repositories.indexes import IndexRepository
@@ -137,10 +139,12 @@ class HybridRetriever:
         started = time.perf_counter()
         if mode is SearchMode.HYBRID and self._dense_weight >= 1.0:
             mode = SearchMode.DENSE
-        scope = await self._scope(principal, collection_ids, as_of)
+        with _timed("scope"):
+            scope = await self._scope(principal, collection_ids, as_of)
         if not scope.documents:
             return Retrieval(candidates=[], searched_documents=0)
-        weighed = await self._lexical.weigh_query(principal.organization_id, question)
+        with _timed("words"):
+            weighed = await self._lexical.weigh_query(principal.organization_id, question)
         if scope.then is not None:
             document_ids = scope.then if document_ids is None else scope.then & document_ids
         filters = VectorFilter(principal.organization_id, scope.collection_ids, document_ids)
@@ -148,12 +152,9 @@ class HybridRetriever:
         candidates, degraded = await self._anyhow(search, scope)
         if scope.past is not None and not scope.past.whole and not degraded:
             degraded = (HISTORY,)
-        log.info(
-            "retrieved",
-            candidates=len(candidates),
-            mode=mode.value,
-            ms=round((time.perf_counter() - started) * 1000, 1),
-        )
+        seconds = time.perf_counter() - started
+        METRICS.retrieval.labels("total").observe(seconds)
+        log.info("retrieved", candidates=len(candidates), mode=mode.value, ms=round(seconds * 1000, 1))
         return Retrieval(
             candidates=candidates, searched_documents=scope.documents, degraded=degraded, term_idf=weighed.term_idf
         )
@@ -202,7 +203,8 @@ class HybridRetriever:
 
     async def _full_text(self, search: _Search, limit: int) -> list[Candidate]:
         words = search.weighed.term_idf
-        return await search_full_text(self._database, search.principal, words, search.filters, limit, search.as_of)
+        with _timed("full_text"):
+            return await search_full_text(self._database, search.principal, words, search.filters, limit, search.as_of)
 
     async def _is_current(self, index: Index, search: _Search, scope: _Scope) -> bool:
         """Whether every document that answers has its vectors there."""
@@ -231,7 +233,8 @@ class HybridRetriever:
                     raise result
                 else:
                     found += ((index, hit) for hit in result)
-            candidates, overtaken = await self._join(found, search, indexes)
+            with _timed("join"):
+                candidates, overtaken = await self._join(found, search, indexes)
             tries -= 1
             if overtaken and tries:
                 continue
@@ -242,10 +245,13 @@ class HybridRetriever:
     async def _hits(self, index: Index, search: _Search, depth: int) -> list[HybridHit]:
         if index.vectors is None or index.embedding is None:
             raise ProviderUnavailableError(f"The index of {index.model} in {index.store} cannot be searched.")
-        dense = await index.embedding.embed_text(search.question)
+        with _timed("embed"):
+            dense = await index.embedding.embed_text(search.question)
         past = await self._past_hits(index, search, dense, depth)
+        with _timed("store"):
+            stored = await self._store_hits(index, search, dense, depth)
         # A version that is leaving the store may be found in both.
-        by_id = {hit.id: hit for hit in (*past, *await self._store_hits(index, search, dense, depth))}
+        by_id = {hit.id: hit for hit in (*past, *stored)}
         hits = [replace(hit, dense_score=_similarity(hit.dense_score, index.embedding)) for hit in by_id.values()]
         if search.mode is SearchMode.BM25:
             return [hit for hit in hits if hit.sparse_score]
@@ -266,7 +272,8 @@ class HybridRetriever:
         """What a store would find if it still held the versions of the moment asked for."""
         if search.past is None or index is not self._indexes.primary:
             return []
-        return await self._past.hits(search.past, dense, search.weighed.vector, depth)
+        with _timed("past"):
+            return await self._past.hits(search.past, dense, search.weighed.vector, depth)
 
     def _weight(self, search: _Search, embedding: EmbeddingProvider) -> float:
         """Share of the dense side: as configured, less where the embedding model does not know the language."""
@@ -295,6 +302,10 @@ class HybridRetriever:
         ranked = sorted(hits, key=lambda hit: (-scores[hit.id], hit.id))
         candidates = [Candidate(chunks[hit.id], scores[hit.id], hit.dense_score, hit.sparse_score) for hit in ranked]
         return _distinct(candidates), overtaken and search.as_of is None
+
+
+def _timed(stage: str) -> AbstractContextManager[object]:
+    return METRICS.retrieval.labels(stage).time()
 
 
 def _with_words(hits: Sequence[HybridHit], text: Sequence[Candidate], organization_id: UUID) -> list[HybridHit]:

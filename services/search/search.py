@@ -7,6 +7,7 @@ from uuid import UUID
 
 from core.errors import ValidationError
 from core.identity import Principal, Role
+from core.telemetry import METRICS
 from core.types import Candidate
 from services.search.retriever import HybridRetriever, SearchMode
 from services.views.search import SearchHit
@@ -71,6 +72,8 @@ class SearchService:
             mode=mode,
             as_of=valid_moment(as_of),
         )
+        for component in found.degraded:
+            METRICS.degraded.labels(component).inc()
         return found.candidates
 
 

@@ -41,6 +41,7 @@ class Lease:
     organization_id: UUID
     task_id: UUID
     token: int
+    task_type: str
 
 
 class LeaseKeeper:
@@ -69,13 +70,13 @@ class LeaseKeeper:
                 lease_owner=self._owner,
                 started_at=func.coalesce(Task.started_at, func.now()),
             )
-            .returning(Task.attempts)
+            .returning(Task.attempts, Task.task_type)
         )
         crash_point("lease.take")
         async with self._database.transaction(organization_id) as session:
-            token = await session.scalar(statement)
+            row = (await session.execute(statement)).first()
         crash_point("lease.taken")
-        return None if token is None else Lease(organization_id, task_id, token)
+        return None if row is None else Lease(organization_id, task_id, *row)
 
     @asynccontextmanager
     async def kept(self, lease: Lease) -> AsyncIterator[None]:

@@ -26,6 +26,7 @@ from core.errors import (
 )
 from core.identity import Principal, Role, Scope
 from core.security import content_type
+from core.telemetry import METRICS
 from db.models import Collection, Document, DocumentVersion, Organization, OutboxEntry, Task
 from db.repositories.documents import DocumentRepository
 from db.repositories.versions import VersionRepository
@@ -176,6 +177,7 @@ class IngestionService:
         async with self._database.transaction(principal.organization_id) as session:
             count = await session.scalar(select(func.count()).select_from(waiting)) or 0
         if count >= self._settings.max_queued:
+            METRICS.rate_limited.labels("queue").inc()
             raise RateLimitError(
                 f"{count:,} documents of your organisation wait to be read; more are not taken before some are done.",
                 next_step="Try again in a few minutes, or ask the operator for more workers or a larger "

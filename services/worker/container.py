@@ -22,6 +22,7 @@ from config.plugins import PluginEntry
 from core.background import end
 from core.errors import DocumentError
 from core.security.content_type import ACCEPTED, SUFFIXES
+from core.telemetry import job
 from core.types import EmbeddedFileKind, ParsedDocument
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
@@ -46,7 +47,7 @@ from services.worker.sweep import Sweep
 
 log = structlog.get_logger(__name__)
 
-BEAT_S, LOOK_S = 5.0, 10.0
+BEAT_S, LOOK_S, COUNT_S = 5.0, 10.0, 10.0
 PARALLEL_DOCUMENTS = 4
 """Documents in hand at once: while one is parsed or written, others are embedded."""
 
@@ -60,6 +61,9 @@ class WorkerSettings:
     log_level: str
     log_format: Literal["json", "console"]
     log_output: str
+    metrics_host: str
+    metrics_port: int | None
+    """None: metrics are not offered."""
 
 
 def worker_settings() -> WorkerSettings:
@@ -69,8 +73,16 @@ def worker_settings() -> WorkerSettings:
         ConfigurationError: They are wrong or name no Redis.
     """
     settings = load_settings().settings
-    logging = settings.observability.logging
-    return WorkerSettings(redis_url(settings), settings.queue.names, logging.level, logging.format, logging.output)
+    logging, metrics = settings.observability.logging, settings.observability.metrics
+    return WorkerSettings(
+        redis_url(settings),
+        settings.queue.names,
+        logging.level,
+        logging.format,
+        logging.output,
+        metrics.host,
+        metrics.port if metrics.enabled else None,
+    )
 
 
 class Worker:
@@ -114,10 +126,11 @@ class Worker:
         """Beat, sweep and move until cancelled; a store that is away is tried again."""
         await asyncio.gather(
             every(lambda: BEAT_S, lambda: self._sweep.beat(self._name)),
-            every(lambda: self._interval, self._sweep.run),
-            every(lambda: self._interval, lambda: self._migrator.run()),
-            every(lambda: self._interval, lambda: self._superseded.run()),
-            every(lambda: self._interval, lambda: self._unfinished.run()),
+            every(lambda: COUNT_S, self.dispatcher.count_waiting),
+            every(lambda: self._interval, _counted("sweep", lambda: self._sweep.run())),
+            every(lambda: self._interval, _counted("index_moves", lambda: self._migrator.run())),
+            every(lambda: self._interval, _counted("superseded_vectors", lambda: self._superseded.run())),
+            every(lambda: self._interval, _counted("unfinished_deletions", lambda: self._unfinished.run())),
             every(lambda: LOOK_S, lambda: self._rounds.run()),
         )
 
@@ -198,6 +211,16 @@ async def every(seconds: Callable[[], float], work: Callable[[], Awaitable[objec
         except Exception:
             log.warning("housekeeping_failed", exc_info=True)
         await asyncio.sleep(seconds())
+
+
+def _counted(kind: str, work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[object]]:
+    """The same work, each round of it counted as a job."""
+
+    async def run() -> None:
+        with job(kind):
+            await work()
+
+    return run
 
 
 def _parser_pool(settings: Settings) -> ParserPool:

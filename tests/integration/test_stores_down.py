@@ -14,6 +14,7 @@ from config.loader import LoadedSettings, load_settings
 from core.errors import DatabaseError, ProviderUnavailableError
 from core.events import CitationEvent, DoneEvent, NoticeEvent, NoticeKind, Outcome
 from core.states import TaskStatus
+from core.telemetry import METRICS
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from db.models import OutboxEntry
@@ -30,6 +31,17 @@ from tests.fixtures.postgres import PostgresServer
 MANUAL = b"# Valves\n\nThe relief valve opens at 6 bar.\n\n# Leave\n\nEverybody has 30 days of leave.\n"
 NOTE = b"The relief valve of the other plant opens at 9 bar.\n"
 QUESTION = "At how many bar does the relief valve open?"
+
+
+def _counted() -> list[float]:
+    """Attempts that will be repeated, those that will not, and documents that failed."""
+    value = METRICS.registry.get_sample_value
+    attempts = [value("jobs_total", {"type": "ingest", "status": one}) for one in ("interrupted", "failed")]
+    return [number or 0.0 for number in (*attempts, value("ingestion_documents_total", {"status": "failed"}))]
+
+
+def _degraded() -> float:
+    return METRICS.registry.get_sample_value("degraded_total", {"component": "vector_db"}) or 0.0
 
 
 @asynccontextmanager
@@ -55,10 +67,12 @@ async def test_full_text_search_stands_in_for_the_vector_store_and_the_reader_is
 ) -> None:
     await department.read(worker, "manual.md", MANUAL)
     services = department.services
+    before = _degraded()
     with silent_vector_store(postgres_server, migrated_database):
         hits = await services.search.search(department.principal, QUESTION)
         run = await services.answering.ask(department.principal, QUESTION)
         events = [event async for event in run.events()]
+    assert _degraded() == before + 2, "a search and an answer"
     assert "6 bar" in hits[0].text
     assert hits[0].score == 1.0
     assert hits[0].dense_score is None
@@ -114,6 +128,7 @@ async def test_a_file_that_cannot_be_indexed_is_tried_three_times_and_then_faile
 ) -> None:
     receipt = await department.upload("manual.md", MANUAL)
     organization_id, attempts = department.principal.organization_id, []
+    before = _counted()
     with silent_vector_store(postgres_server, migrated_database):
         for _ in range(3):
             await worker.dispatcher.begin(organization_id, receipt.task_id)
@@ -121,6 +136,8 @@ async def test_a_file_that_cannot_be_indexed_is_tried_three_times_and_then_faile
             now = await department.services.tasks.receipt(department.principal, receipt.task_id)
             attempts.append((now.attempts, now.status))
     assert attempts == [(1, TaskStatus.RUNNING), (2, TaskStatus.RUNNING), (3, TaskStatus.FAILED)]
+    # An attempt that will be repeated is no failed document.
+    assert [after - was for after, was in zip(_counted(), before, strict=True)] == [2, 1, 1]
     assert now.failure_code == "provider_unavailable"
     assert now.error_message == "The vector store did not answer."
     assert now.next_step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -16,7 +17,7 @@ import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
 from core import telemetry
-from core.telemetry import FinishedSpan, Metrics, configure_logging, current_trace, redact, span, trace_context
+from core.telemetry import FinishedSpan, Metrics, configure_logging, current_trace, job, redact, span, trace_context
 
 
 @pytest.fixture
@@ -263,15 +264,15 @@ def test_the_metrics_people_look_for_exist_by_name() -> None:
     own = Metrics()
     own.llm_requests.labels("openai", "gpt", "ok").inc()
     own.llm_latency.labels("openai", "gpt").observe(1.5)
-    own.active_connections.labels("websocket").inc()
+    own.active_connections.inc()
     text = generate_latest(own.registry).decode()
     assert 'llm_requests_total{model="gpt",provider="openai",status="ok"} 1.0' in text
     assert 'llm_latency_seconds_count{model="gpt",provider="openai"} 1.0' in text
-    assert 'active_connections{kind="websocket"} 1.0' in text
+    assert "\nactive_connections 1.0" in text
     names = {metric.name for metric in own.registry.collect()}
     assert {
         "http_requests", "http_request_seconds", "retrieval_seconds", "ingestion_stage_seconds", "ingestion_documents",
-        "plugin_health", "cache_requests", "jobs", "job_seconds", "span_seconds",
+        "plugin_health", "jobs", "job_seconds", "span_seconds",
     } <= names  # fmt: skip
 
 
@@ -283,3 +284,27 @@ def test_importing_telemetry_touches_neither_logging_nor_the_global_registry() -
         "assert not logging.getLogger().handlers and not __import__('structlog').is_configured()"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(None, "completed"), (ValueError, "failed"), (asyncio.CancelledError, "cancelled")],
+)
+def test_a_job_is_counted_by_how_it_ended(metrics: Metrics, error: type[BaseException] | None, status: str) -> None:
+    with contextlib.suppress(ValueError, asyncio.CancelledError), job("sweep", metrics=metrics):
+        if error is not None:
+            raise error
+    value = metrics.registry.get_sample_value
+    assert value("jobs_total", {"type": "sweep", "status": status}) == 1
+    assert value("job_seconds_count", {"type": "sweep"}) == 1
+
+
+def test_a_job_that_says_how_it_ended_is_believed_unless_it_raises(metrics: Metrics) -> None:
+    with job("ingest", metrics=metrics) as record:
+        record.status = "lost"
+    with contextlib.suppress(ValueError), job("ingest", metrics=metrics) as record:
+        record.status = "lost"
+        raise ValueError
+    value = metrics.registry.get_sample_value
+    assert value("jobs_total", {"type": "ingest", "status": "lost"}) == 1
+    assert value("jobs_total", {"type": "ingest", "status": "failed"}) == 1

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from config.models import RateLimitingSettings
 from core.errors import ProviderUnavailableError, RateLimitError
 from core.identity import EntryPoint, Principal, Role
+from core.telemetry import METRICS
 from plugins.interfaces import PluginContext
 from plugins.rate_limiter.memory import MemoryRateLimiter
 from plugins.rate_limiter.redis import RedisRateLimiter
@@ -136,3 +137,23 @@ async def test_a_store_that_is_back_counts_again_once_it_was_left_alone_for_a_wh
         (tmp_path / "none.sock").symlink_to(redis_socket)
         # The store never heard of the two that the process counted.
         assert await allowed(limits, EDITOR) == counted_afresh
+
+
+@pytest.mark.parametrize(
+    ("scope", "limit", "who", "kind"),
+    [
+        ("ip", "ip_per_hour", None, "write"),
+        ("read", "reads_per_hour", EDITOR, "read"),
+        ("user", "editor_per_hour", EDITOR, "write"),
+        ("org", "organization_per_hour", EDITOR, "write"),
+    ],
+)
+async def test_who_is_refused_is_counted_by_the_bucket_that_was_empty(
+    scope: str, limit: str, who: Principal | None, kind: str
+) -> None:
+    def refused() -> float:
+        return METRICS.registry.get_sample_value("rate_limited_total", {"scope": scope}) or 0.0
+
+    before = refused()
+    assert await allowed(service(**{limit: 2}), who, kind=kind) == 2
+    assert refused() == before + 1
