@@ -43,6 +43,15 @@ async def started(data_dir: Path, **options: object) -> OnnxEmbedding:
     return embedding
 
 
+async def test_building_the_model_gives_no_advice_that_nobody_can_follow(
+    installed: Tensors, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = await started(tmp_path)
+    await provider.close()
+    assert list(tmp_path.rglob("*.onnx"))
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
+
+
 @pytest.fixture
 async def embedding(installed: Tensors, tmp_path: Path) -> AsyncIterator[OnnxEmbedding]:
     provider = await started(tmp_path, precision="fp32")
