@@ -295,6 +295,10 @@ def test_demo_in_a_scratch_folder_answers_and_ends_with_0(models: Path, tmp_path
     done = foundry("up", "--demo", "--admin-port", free_port())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[1]" in done.stdout
+    # What ends and is deleted with the demo is of use to nobody.
+    for gone in ("Password", "http://", "Ctrl-C", "foundry-demo-"):
+        assert gone not in done.stdout + done.stderr
+    assert done.stderr.rstrip().endswith("To start for good: make run, or foundry up.")
     assert not (tmp_path / "unused" / "postgres").exists()
 
 
