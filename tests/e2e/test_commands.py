@@ -272,6 +272,11 @@ def test_evaluation_measures_and_leaves_nothing_behind(running: tuple[Foundry, s
     figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert figures["hybrid"]["ndcg@10"] == 1.0
     assert figures["ingest"]["texts_per_s"] > 0
+    assert {(row["side"], row["id"]): row["first"][0] for row in figures["rows"]} == {
+        (side, key): text for side in ("dense", "bm25", "hybrid") for key, (_, text) in questions.items()
+    }
+    assert "Texts read: 3 of 3\n" in measured.stderr
+    assert "Questions searched, hybrid: 2 of 2\n" in measured.stderr
     asked = tmp_path / "questions.jsonl"
     write(asked, [
         {"question": "How many days of annual leave does an employee of Halvemoor have?", "answer": "31 days",
@@ -287,6 +292,11 @@ def test_evaluation_measures_and_leaves_nothing_behind(running: tuple[Foundry, s
     assert answered.returncode == 0, answered.stderr
     counted = json.loads((tmp_path / "answers.json").read_text(encoding="utf-8"))
     assert (counted["hit_rate"], counted["refused_unanswerable"]) == (1.0, 1.0)
+    answered_row, refused_row = counted["rows"]
+    assert "31 days" in answered_row["answered"]
+    assert answered_row["cited"][0]["file"] == "leave.md"
+    assert (refused_row["refused"], refused_row["cited"]) == (True, [])
+    assert "Questions asked: 2 of 2\n" in answered.stderr
     assert len(foundry("user", "list").stdout.splitlines()) <= 2
 
 
