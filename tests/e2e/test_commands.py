@@ -163,6 +163,15 @@ def test_a_folder_is_kept_in_step_with_its_documents(running: tuple[Foundry, str
     assert (unknown.returncode, "There are: General" in unknown.stderr) == (1, True), unknown.stderr
 
 
+def test_the_operator_raises_what_an_organisation_may_have(running: tuple[Foundry, str]) -> None:
+    foundry, _ = running
+    name = foundry("organization", "list").stdout.split(maxsplit=1)[1].strip()
+    raised = foundry("organization", "limits", name, "--max-users", "2000")
+    assert raised.stdout == f"{name}: 2,000 people, 1,000,000 documents at most.\n", raised.stderr
+    refused = foundry("organization", "limits", name, "--max-users", "0")
+    assert (refused.returncode, "allowed is 1 to" in refused.stderr) == (1, True), refused.stderr
+
+
 def test_an_organisation_that_is_not_there_is_not_deleted(running: tuple[Foundry, str]) -> None:
     foundry, _ = running
     refused = foundry("organization", "delete", "Nobody", "--yes")
