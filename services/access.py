@@ -64,6 +64,6 @@ async def require_own_quota(session: AsyncSession, collection: Collection, most:
     if (await session.scalar(living) or 0) >= most:
         raise QuotaError(
             f"You may have {most} file{'s' if most != 1 else ''} of your own, and do.",
-            next_step="Remove one, or ask an editor to hand it in for everybody; an administrator can raise "
-            "ingestion.max_own_files.",
+            next_step="Remove one, or ask an editor to hand it in for everybody; the operator can raise "
+            "ingestion.max_own_files under Settings.",
         )

@@ -8,28 +8,37 @@ import math
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+from sqlalchemy import func, select
 
 from core.errors import ValidationError
-from core.events import CitationEvent, RefusalEvent
+from core.events import AnswerEvent, CitationEvent, RefusalEvent, ReplacedEvent, TokenEvent
 from core.identity import Principal, Role
 from core.states import TaskStatus
+from db.models import Task
 from services.audit import ClientInfo
 from services.bootstrap import Services
 from services.search.retriever import SearchMode
 from services.setup import create_organization
 
 CLIENT = ClientInfo(user_agent="foundry eval")
-POLL_S = 0.2
+POLL_S, SLOWEST_POLL_S = 0.2, 1.0
 DEPTH = 100
+MEASURES = ("ndcg@10", "recall@10", "recall@100", "mrr")
 MAX_SENTENCES, MAX_WORDS = 3, 80
 Qrels = Mapping[str, Mapping[str, int]]
+Progress = Callable[[int, int], None]
+"""Is told how many are done, of how many."""
+
+
+def _nobody(done: int, total: int) -> None:
+    """Nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +105,39 @@ async def _empty(services: Services, principal: Principal) -> None:
             await services.documents.delete(principal, document.id, client=CLIENT)
 
 
-async def load_texts(services: Services, principal: Principal, texts: Mapping[str, bytes]) -> float:
+async def load_texts(
+    services: Services, principal: Principal, texts: Mapping[str, bytes], *, progress: Progress = _nobody
+) -> float:
     """Hand everything in, wait for the workers, and return texts per second.
+
+    The organisation must have nothing else to be read: what is left is counted.
 
     Raises:
         ValidationError: One of them was not read.
     """
     started = time.perf_counter()
-    waiting: dict[UUID, str] = {}
+    handed_in: dict[UUID, str] = {}
     for name, content in texts.items():
         receipt = await services.ingestion.upload(principal, filename=name, chunks=_once(content), client=CLIENT)
-        waiting[receipt.task_id] = name
-    while waiting:
-        done = 0
-        for task_id in list(waiting)[:50]:
-            receipt = await services.tasks.receipt(principal, task_id)
-            if receipt.status is TaskStatus.FAILED:
-                raise ValidationError(f"{waiting[task_id]} was not read: {receipt.error_message}")
-            if receipt.status is TaskStatus.COMPLETED:
-                del waiting[task_id]
-                done += 1
-        if waiting and not done:
-            await asyncio.sleep(POLL_S)
+        handed_in[receipt.task_id] = name
+    pause = POLL_S
+    while left := await _unread(services, principal, handed_in):
+        progress(max(0, len(handed_in) - left), len(handed_in))
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, SLOWEST_POLL_S)
+    progress(len(handed_in), len(handed_in))
     return len(texts) / (time.perf_counter() - started)
+
+
+async def _unread(services: Services, principal: Principal, handed_in: Mapping[UUID, str]) -> int:
+    """How many are still to be read, in two statements however many there are."""
+    failed = select(Task.id, Task.error_message).where(Task.status == TaskStatus.FAILED.value)
+    unended = select(func.count(Task.id)).where(Task.status.in_((TaskStatus.QUEUED.value, TaskStatus.RUNNING.value)))
+    async with services.database.transaction(principal.organization_id) as session:
+        for task_id, error in await session.execute(failed):
+            if task_id in handed_in:
+                raise ValidationError(f"{handed_in[task_id]} was not read: {error}")
+        return int(await session.scalar(unended) or 0)
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
@@ -129,23 +148,36 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
 
 
 async def measure_retrieval(
-    services: Services, principal: Principal, data: RetrievalSet, mode: SearchMode
-) -> dict[str, float]:
-    """nDCG@10, recall and reciprocal rank over all questions, and how long a search took."""
-    rows, times = [], []
+    services: Services,
+    principal: Principal,
+    data: RetrievalSet,
+    mode: SearchMode,
+    *,
+    progress: Progress = _nobody,
+) -> tuple[dict[str, float], list[dict[str, object]]]:
+    """nDCG@10, recall and reciprocal rank over all questions, how long a search took, and a row for each question."""
+    rows, scores, times = [], [], []
     for query_id, text in data.queries.items():
         started = time.perf_counter()
         hits = await services.search.find(principal, text, limit=DEPTH, mode=mode)
         times.append((time.perf_counter() - started) * 1000)
         ranking = list(dict.fromkeys(hit.chunk.filename.removesuffix(".txt") for hit in hits))
-        rows.append(rank_scores(ranking, data.qrels[query_id]))
-    means = np.mean(rows, axis=0) if rows else np.zeros(4)
-    names = ("ndcg@10", "recall@10", "recall@100", "mrr")
+        scores.append(rank_scores(ranking, data.qrels[query_id]))
+        rows.append(_ranked(query_id, text, mode, scores[-1], ranking))
+        progress(len(rows), len(data.queries))
+    means = np.mean(scores, axis=0) if scores else np.zeros(len(MEASURES))
     return {
-        **{name: round(float(value), 4) for name, value in zip(names, means, strict=True)},
+        **{name: round(float(value), 4) for name, value in zip(MEASURES, means, strict=True)},
         "p50_ms": round(float(np.percentile(times, 50)), 2) if times else 0.0,
         "p95_ms": round(float(np.percentile(times, 95)), 2) if times else 0.0,
-    }
+    }, rows
+
+
+def _ranked(
+    query_id: str, text: str, mode: SearchMode, scores: Sequence[float], ranking: Sequence[str]
+) -> dict[str, object]:
+    measured = {name: round(value, 4) for name, value in zip(MEASURES, scores, strict=True)}
+    return {"id": query_id, "question": text, "side": mode.value, **measured, "first": list(ranking[:10])}
 
 
 def rank_scores(ranking: Sequence[str], relevant: Mapping[str, int]) -> tuple[float, float, float, float]:
@@ -196,10 +228,13 @@ def read_questions(path: Path) -> list[Question]:
 
 
 async def measure_answers(
-    services: Services, principal: Principal, questions: Sequence[Question]
+    services: Services, principal: Principal, questions: Sequence[Question], *, progress: Progress = _nobody
 ) -> tuple[dict[str, float], list[dict[str, object]]]:
     """The figures, and what happened to each question."""
-    rows = [await _one(services, principal, question) for question in questions]
+    rows: list[dict[str, object]] = []
+    for question in questions:
+        rows.append(await _one(services, principal, question))
+        progress(len(rows), len(questions))
     answerable = [row for row in rows if row["answerable"]]
     others = [row for row in rows if not row["answerable"]]
     citations = sum(_number(row["citations"]) for row in answerable)
@@ -225,7 +260,9 @@ async def _one(services: Services, principal: Principal, question: Question) -> 
         if citation.filename == question.file and (question.page is None or citation.page == question.page)
     ]
     return {
-        "question": question.question,
+        **asdict(question),
+        "answered": _shown(events),
+        "cited": [{"file": one.filename, "page": one.page, "quote": one.quote} for one in cited],
         "answerable": question.answer is not None,
         "refused": any(isinstance(event, RefusalEvent) for event in events),
         "citations": len(cited),
@@ -233,6 +270,17 @@ async def _one(services: Services, principal: Principal, question: Question) -> 
         "hit": bool(right),
         "in_text": question.answer is not None and answer_in([citation.quote for citation in cited], question.answer),
     }
+
+
+def _shown(events: Sequence[AnswerEvent]) -> str:
+    """The text that stood there at the end."""
+    text = ""
+    for event in events:
+        if isinstance(event, TokenEvent):
+            text += event.text
+        elif isinstance(event, ReplacedEvent | RefusalEvent):
+            text = event.text
+    return text
 
 
 def answer_in(quotes: Sequence[str], answer: str) -> bool:

@@ -20,8 +20,13 @@ COUNTED = {
 
 def show_last() -> None:
     """What the receipt of the last deletion says, once."""
-    if told := st.session_state.pop(_TOLD, None):
+    if told := last_told():
         st.success(told)
+
+
+def last_told() -> str:
+    """What is to be said and was not yet; it counts as said."""
+    return str(st.session_state.pop(_TOLD, ""))
 
 
 def tell(said: str) -> None:

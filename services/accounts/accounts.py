@@ -18,6 +18,7 @@ from db.unit_of_work import Database
 from plugins.interfaces import AuthProvider
 from plugins.interfaces import TokenPair as TokenPair
 from services.audit import ClientInfo, record
+from services.operations.limits import MORE_USERS
 from services.views.accounts import AccountView
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")
@@ -255,7 +256,7 @@ class AccountService:
             if len(await accounts.list_users()) >= organization.max_users:
                 raise QuotaError(
                     f"{organization.name} may have {organization.max_users} users, and has them.",
-                    next_step="The operator of this installation can raise max_users.",
+                    next_step=MORE_USERS,
                 )
             if await accounts.find_credentials(address):
                 raise ConflictError(f"{address} has an account already.")

@@ -20,6 +20,7 @@ from db.unit_of_work import Database
 from plugins.interfaces import FederatedIdentity
 from services.accounts.accounts import valid_email
 from services.audit import ClientInfo, record
+from services.operations.limits import MORE_USERS
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +103,7 @@ class FederatedAccounts:
         if len(await AccountRepository(session).list_users()) >= organization.max_users:
             raise QuotaError(
                 f"{organization.name} may have {organization.max_users} users, and has them.",
-                next_step="The operator of this installation can raise max_users.",
+                next_step=MORE_USERS,
             )
         user = User(organization_id=organization.id, email=address, hashed_password=None, role=role.value)
         session.add(user)

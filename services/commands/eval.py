@@ -14,7 +14,7 @@ from core.errors import ValidationError
 from core.identity import Principal
 from services import evaluation
 from services.bootstrap import Services, open_services
-from services.commands.terminal import DataDir, run, say
+from services.commands.terminal import DataDir, counted, run, say
 from services.embedded.supervisor import Supervisor
 from services.search.retriever import SearchMode
 from services.stack import processes
@@ -22,7 +22,11 @@ from services.stack.opening import any_stack
 
 app = typer.Typer(no_args_is_help=True, help="Measure search and answers through the real path.")
 
-Json = Annotated[Path | None, typer.Option("--json", help="Write the figures here, too.", show_default=False)]
+Rows = list[dict[str, object]]
+Json = Annotated[
+    Path | None,
+    typer.Option("--json", help="Write the figures here, too, with a row for each question.", show_default=False),
+]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave the scratch organisation in place.")]
 Files = Annotated[Path | None, typer.Option("--files", help="Folder of documents to use.", show_default=False)]
 CORPUS = Path(__file__).resolve().parents[2] / "examples" / "corpus"
@@ -37,13 +41,13 @@ def retrieval(
     data_dir: DataDir = None,
 ) -> None:
     """Load a retrieval set into a scratch organisation and rank its questions by each side and by both."""
-    figures = run(_retrieval(evaluation.read_retrieval_set(data), files, keep, data_dir))
+    figures, rows = run(_retrieval(evaluation.read_retrieval_set(data), files, keep, data_dir))
     names = ("ndcg@10", "recall@10", "recall@100", "mrr", "p50_ms", "p95_ms")
     typer.echo(f"{'':8}" + "".join(f"{name:>12}" for name in names))
     for side in ("dense", "bm25", "hybrid"):
         typer.echo(f"{side:8}" + "".join(f"{figures[side][name]:>12}" for name in names))
     typer.echo(f"ingestion: {figures['ingest']['texts_per_s']} texts/s")
-    _write(json_file, figures)
+    _write(json_file, figures, rows)
 
 
 @app.command(name="answers")
@@ -63,32 +67,37 @@ def answers_command(
         wrong = row["refused"] or not row["hit"] if row["answerable"] else not row["refused"]
         if verbose and wrong:
             typer.echo(json.dumps(row, ensure_ascii=False))
-    _write(json_file, figures)
+    _write(json_file, figures, rows)
 
 
 async def _retrieval(
     data: evaluation.RetrievalSet, files: Path | None, keep: bool, data_dir: Path | None
-) -> dict[str, dict[str, float]]:
+) -> tuple[dict[str, dict[str, float]], Rows]:
     texts = {f"{key}.txt": (text or key).encode() for key, text in data.corpus.items()}
+    figures: dict[str, dict[str, float]] = {}
+    rows: Rows = []
     async with _scratch(keep, data_dir) as (services, principal):
-        say(f"Reading {len(texts)} texts …")
-        speed = await evaluation.load_texts(services, principal, {**texts, **_contents(files)})
-        figures = {
-            mode.value: await evaluation.measure_retrieval(services, principal, data, mode) for mode in SearchMode
-        }
-    return {**figures, "ingest": {"texts_per_s": round(speed, 2)}}
+        speed = await evaluation.load_texts(
+            services, principal, {**texts, **_contents(files)}, progress=counted("Texts read")
+        )
+        for mode in SearchMode:
+            asked = counted(f"Questions searched, {mode.value}")
+            figures[mode.value], ranked = await evaluation.measure_retrieval(
+                services, principal, data, mode, progress=asked
+            )
+            rows += ranked
+    return {**figures, "ingest": {"texts_per_s": round(speed, 2)}}, rows
 
 
 async def _answers(
     questions: list[evaluation.Question], files: Path, keep: bool, data_dir: Path | None
-) -> tuple[dict[str, float], list[dict[str, object]]]:
+) -> tuple[dict[str, float], Rows]:
     contents = _contents(files)
     if not contents:
         raise ValidationError(f"There are no documents in {files}.")
     async with _scratch(keep, data_dir) as (services, principal):
-        say(f"Reading {len(contents)} documents …")
-        await evaluation.load_texts(services, principal, contents)
-        return await evaluation.measure_answers(services, principal, questions)
+        await evaluation.load_texts(services, principal, contents, progress=counted("Documents read"))
+        return await evaluation.measure_answers(services, principal, questions, progress=counted("Questions asked"))
 
 
 def _contents(folder: Path | None) -> Mapping[str, bytes]:
@@ -108,6 +117,7 @@ async def _scratch(keep: bool, data_dir: Path | None) -> AsyncIterator[tuple[Ser
         yield services, await exits.enter_async_context(evaluation.scratch_organization(services, keep=keep))
 
 
-def _write(path: Path | None, figures: Mapping[str, object]) -> None:
+def _write(path: Path | None, figures: Mapping[str, object], rows: Rows) -> None:
     if path is not None:
-        path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps({**figures, "rows": rows}, ensure_ascii=False, indent=2)
+        path.write_text(f"{text}\n", encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -26,6 +26,22 @@ class Interrupted(Exception):  # noqa: N818 - not an error: somebody pressed Ctr
 def say(text: str) -> None:
     """Print a sentence about what is going on; results go to standard output, this does not."""
     typer.echo(text, err=True)
+
+
+def counted(what: str) -> Callable[[int, int], None]:
+    """Says how many are done: in one line that is written over, or where nobody looks, at each tenth."""
+    told = -1
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        line, tenth = f"{what}: {done} of {total}", done * 10 // max(total, 1)
+        if sys.stderr.isatty():
+            typer.echo(f"\r{line}", nl=done == total, err=True)
+        elif tenth > told:
+            say(line)
+        told = max(told, tenth)
+
+    return tell
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -87,6 +87,7 @@ def _demo(chat_port: int | None, admin_port: int | None) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     shutil.rmtree(scratch, ignore_errors=True)
+    say("That was the demo; all that it started and kept is gone again. To start for good: make run, or foundry up.")
 
 
 def _ports(chat_port: int | None, admin_port: int | None) -> dict[str, str]:
@@ -109,11 +110,12 @@ async def _bring_up(options: UpOptions) -> None:
                 await _index_samples(gateway)
                 if options.question:
                     await _answer_one_question(gateway)
+            if options.demo:
+                # Account and addresses end with it: nobody could use them.
+                return
             if account is not None:
                 first_account.show(account, stack)
             _show_addresses(stack.settings, time.monotonic() - started)
-            if options.demo:
-                return
             if options.browser:
                 webbrowser.open(stack.settings.chat.url)
             await asyncio.Event().wait()

@@ -21,6 +21,7 @@ from db.repositories.documents import DocumentRepository
 from db.repositories.versions import VersionRepository
 from services.audit import ClientInfo, record
 from services.blobs import BlobStore, StoredBlob
+from services.operations.limits import MORE_DOCUMENTS
 from services.uploads.activation import TASK_INGEST
 
 MAX_FILENAME = 255
@@ -175,7 +176,7 @@ async def _require_quota(session: AsyncSession, organization: Organization) -> N
     if await DocumentRepository(session).count(organization.id) >= organization.max_documents:
         raise QuotaError(
             f"{organization.name} may hold {organization.max_documents} documents, and does.",
-            next_step="Delete some, or ask the operator of this installation to raise max_documents.",
+            next_step=f"Delete some. {MORE_DOCUMENTS}",
         )
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
-from playwright.async_api import FilePayload, Locator, Page, TimeoutError, expect
+from playwright.async_api import BrowserContext, Cookie, FilePayload, Locator, Page, TimeoutError, expect
 
 from config.loader import load_settings
 from core.identity import Role
@@ -25,6 +25,45 @@ async def _sign_in(page: Page, password: str, email: str = EMAIL) -> None:
     await page.get_by_label("E-mail").fill(email)
     await page.get_by_label("Password", exact=True).fill(password)
     await page.get_by_role("button", name="Sign in").click()
+
+
+async def test_a_session_outlives_a_reload_and_its_access_token_until_one_signs_out(
+    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
+) -> None:
+    # Tokens of a minute are renewed at each call, so that each reload comes with used refresh tokens.
+    site: Site = await start_site(FOUNDRY__auth__access_token_minutes="1")
+    address = await start_admin(site)
+    async with site.window() as context:
+        page = await context.new_page()
+        await page.goto(f"{address}/people")
+        await _sign_in(page, PASSWORD)
+        await expect(page.get_by_text("Add somebody")).to_be_visible()
+        first = await _session_cookie(context)
+        assert first["httpOnly"]
+        assert first["sameSite"] == "Lax"
+        assert await page.evaluate("document.cookie.includes('kf_admin')") is False
+        for _ in range(2):
+            await page.reload()
+            await expect(page.get_by_text("Add somebody")).to_be_visible()
+        assert (await _session_cookie(context))["value"] != first["value"]
+        other = await context.new_page()
+        await other.goto(f"{address}/health")
+        await expect(other.get_by_text("All is well.")).to_be_visible()
+        stolen = await _session_cookie(context)
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_label("Password", exact=True)).to_be_visible()
+        assert [cookie for cookie in await context.cookies() if "kf_admin" in str(cookie.get("name"))] == []
+        await other.reload()
+        await expect(other.get_by_label("Password", exact=True)).to_be_visible()
+    access = stolen["value"].rpartition("|")[2]
+    async with httpx.AsyncClient(base_url=site.url, trust_env=False) as client:
+        answer = await client.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {access}"})
+    assert answer.status_code == 401
+
+
+async def _session_cookie(context: BrowserContext) -> Cookie:
+    (cookie,) = [cookie for cookie in await context.cookies() if "kf_admin" in str(cookie.get("name"))]
+    return cookie
 
 
 async def test_documents_from_upload_to_deletion(
@@ -133,8 +172,6 @@ async def test_a_collection_becomes_confidential_and_models_are_named(
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_text("Allowed: gpt-5*, llama3.1:8b.")).to_be_visible()
         await page.reload()
-        await _sign_in(page, PASSWORD)
-        await page.get_by_role("link", name="Models and data").click()
         await expect(page.get_by_role("textbox", name="One name or pattern a line")).to_have_value(
             "gpt-5*\nllama3.1:8b"
         )

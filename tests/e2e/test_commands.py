@@ -163,6 +163,15 @@ def test_a_folder_is_kept_in_step_with_its_documents(running: tuple[Foundry, str
     assert (unknown.returncode, "There are: General" in unknown.stderr) == (1, True), unknown.stderr
 
 
+def test_the_operator_raises_what_an_organisation_may_have(running: tuple[Foundry, str]) -> None:
+    foundry, _ = running
+    name = foundry("organization", "list").stdout.split(maxsplit=1)[1].strip()
+    raised = foundry("organization", "limits", name, "--max-users", "2000")
+    assert raised.stdout == f"{name}: 2,000 people, 1,000,000 documents at most.\n", raised.stderr
+    refused = foundry("organization", "limits", name, "--max-users", "0")
+    assert (refused.returncode, "allowed is 1 to" in refused.stderr) == (1, True), refused.stderr
+
+
 def test_an_organisation_that_is_not_there_is_not_deleted(running: tuple[Foundry, str]) -> None:
     foundry, _ = running
     refused = foundry("organization", "delete", "Nobody", "--yes")
@@ -272,6 +281,11 @@ def test_evaluation_measures_and_leaves_nothing_behind(running: tuple[Foundry, s
     figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert figures["hybrid"]["ndcg@10"] == 1.0
     assert figures["ingest"]["texts_per_s"] > 0
+    assert {(row["side"], row["id"]): row["first"][0] for row in figures["rows"]} == {
+        (side, key): text for side in ("dense", "bm25", "hybrid") for key, (_, text) in questions.items()
+    }
+    assert "Texts read: 3 of 3\n" in measured.stderr
+    assert "Questions searched, hybrid: 2 of 2\n" in measured.stderr
     asked = tmp_path / "questions.jsonl"
     write(asked, [
         {"question": "How many days of annual leave does an employee of Halvemoor have?", "answer": "31 days",
@@ -287,6 +301,11 @@ def test_evaluation_measures_and_leaves_nothing_behind(running: tuple[Foundry, s
     assert answered.returncode == 0, answered.stderr
     counted = json.loads((tmp_path / "answers.json").read_text(encoding="utf-8"))
     assert (counted["hit_rate"], counted["refused_unanswerable"]) == (1.0, 1.0)
+    answered_row, refused_row = counted["rows"]
+    assert "31 days" in answered_row["answered"]
+    assert answered_row["cited"][0]["file"] == "leave.md"
+    assert (refused_row["refused"], refused_row["cited"]) == (True, [])
+    assert "Questions asked: 2 of 2\n" in answered.stderr
     assert len(foundry("user", "list").stdout.splitlines()) <= 2
 
 
@@ -295,6 +314,10 @@ def test_demo_in_a_scratch_folder_answers_and_ends_with_0(models: Path, tmp_path
     done = foundry("up", "--demo", "--admin-port", free_port())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[1]" in done.stdout
+    # What ends and is deleted with the demo is of use to nobody.
+    for gone in ("Password", "http://", "Ctrl-C", "foundry-demo-"):
+        assert gone not in done.stdout + done.stderr
+    assert done.stderr.rstrip().endswith("To start for good: make run, or foundry up.")
     assert not (tmp_path / "unused" / "postgres").exists()
 
 

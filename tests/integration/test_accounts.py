@@ -213,7 +213,9 @@ async def test_the_last_administrator_stays_one(department: Department, change: 
 async def test_a_full_organisation_names_its_limit_and_who_can_raise_it(department: Department) -> None:
     for number in range(4):
         await add(department, f"person-{number}@alpha.example")
-    with pytest.raises(QuotaError, match=r"alpha may have 5 users, and has them\. The operator .* can raise max_users"):
+    with pytest.raises(
+        QuotaError, match=r"alpha may have 5 users, and has them\. .*foundry organization limits NAME --max-users"
+    ):
         await add(department, "one-too-many@alpha.example")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.engine import Engine
 
 from core.errors import AuthorizationError, NotFoundError, ValidationError
 from core.identity import Principal, Role
@@ -234,6 +235,35 @@ async def test_a_text_of_an_evaluation_that_is_not_read_stops_it(department: Dep
         with pytest.raises(ValidationError, match=r"b\.pdf was not read: The file is damaged"):
             await load_texts(services, principal, {"b.pdf": b"%PDF-1.4 broken"})
         reading.cancel()
+
+
+async def test_waiting_for_many_texts_asks_no_more_than_waiting_for_one(department: Department) -> None:
+    services = department.services
+    asked: list[int] = []
+    statements = 0
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    def looked(done: int, total: int) -> None:
+        nonlocal statements
+        assert (done, total) == (0, 12)
+        asked.append(statements)
+        statements = 0
+        if len(asked) == 3:
+            raise LookupError("seen enough")
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        async with scratch_organization(services, keep=False) as principal:
+            texts = {f"{number}.txt": b"Text %d." % number for number in range(12)}
+            with pytest.raises(LookupError):
+                await load_texts(services, principal, texts, progress=looked)
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    # Without the first, which counts the uploads: whom the transaction is for, and two statements.
+    assert max(asked[1:]) <= 4, asked
 
 
 @pytest.mark.parametrize("missing", ["corpus.jsonl", "queries.jsonl", "qrels.tsv"])

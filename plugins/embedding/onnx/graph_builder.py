@@ -31,11 +31,16 @@ def build(weights: Weights, target: Path, *, quantize: bool) -> None:
     """Write the model to ``target``; several processes may do so at once, and each finds a whole file."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as folder:
         plain, final = Path(folder) / "fp32.onnx", Path(folder) / "final.onnx"
-        onnx.save(_model(weights), plain)
+        model = _model(weights)
+        # What ONNX Runtime calls pre-processing is done: operators are fused by hand above, and dynamic quantisation of
+        # constant matrices asks for no shapes. Unsaid, each build advises to do it.
+        add_pre_process_metadata(model)
+        onnx.save(model, plain)
         if quantize:
             quantize_dynamic(
                 plain,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import math
 from collections.abc import AsyncIterator
@@ -41,6 +42,15 @@ async def started(data_dir: Path, **options: object) -> OnnxEmbedding:
     embedding = OnnxEmbedding(chosen, PluginContext(http=httpx.AsyncClient(), data_dir=data_dir))
     await embedding.start()
     return embedding
+
+
+async def test_building_the_model_gives_no_advice_that_nobody_can_follow(
+    installed: Tensors, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = await started(tmp_path)
+    await provider.close()
+    assert await asyncio.to_thread(lambda: list(tmp_path.rglob("*.onnx")))
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from services.commands.terminal import run
+from services.commands.terminal import counted, run
 
 SLOW_CLEANUP = (
     "import asyncio\nfrom services.commands.terminal import Interrupted, run\n"
@@ -51,3 +51,10 @@ def test_a_cancellation_that_nobody_asked_for_is_not_taken_for_an_interruption()
 
     with pytest.raises(asyncio.CancelledError):
         run(work())
+
+
+def test_where_nobody_looks_a_count_is_told_at_each_tenth(capsys: pytest.CaptureFixture[str]) -> None:
+    tell = counted("Read")
+    for done in range(101):
+        tell(done, 100)
+    assert capsys.readouterr().err.splitlines() == [f"Read: {done} of 100" for done in range(0, 101, 10)]
