@@ -17,8 +17,8 @@ from db.repositories.accounts import AccountRepository
 from db.unit_of_work import Database
 from plugins.interfaces import AuthProvider
 from plugins.interfaces import TokenPair as TokenPair
+from services.accounts.organization_limits import MORE_USERS
 from services.audit import ClientInfo, record
-from services.operations.limits import MORE_USERS
 from services.views.accounts import AccountView
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")

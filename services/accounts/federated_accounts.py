@@ -19,8 +19,8 @@ from db.repositories.accounts import AccountRepository, IdentityMatch
 from db.unit_of_work import Database
 from plugins.interfaces import FederatedIdentity
 from services.accounts.accounts import valid_email
+from services.accounts.organization_limits import MORE_USERS
 from services.audit import ClientInfo, record
-from services.operations.limits import MORE_USERS
 
 log = structlog.get_logger(__name__)
 

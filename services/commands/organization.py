@@ -14,13 +14,13 @@ from redis.asyncio import Redis
 from core.errors import NotFoundError
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
+from services.accounts.organization_limits import OrganizationLimits, set_limits
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
 from services.commands.terminal import DataDir, run, say
 from services.connections import maintenance_address, redis_url
 from services.deletion.inventory import Stores
 from services.deletion.organizations import OrganizationDeletion
-from services.operations.limits import OrganizationLimits, set_limits
 from services.stack.opening import any_stack
 from services.views.deletion import DeletionView
 

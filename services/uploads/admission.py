@@ -19,9 +19,9 @@ from core.errors import ConflictError, DocumentError, NotFoundError, QuotaError,
 from db.models import Document, DocumentVersion, Organization, OutboxEntry, Task
 from db.repositories.documents import DocumentRepository
 from db.repositories.versions import VersionRepository
+from services.accounts.organization_limits import MORE_DOCUMENTS
 from services.audit import ClientInfo, record
 from services.blobs import BlobStore, StoredBlob
-from services.operations.limits import MORE_DOCUMENTS
 from services.uploads.activation import TASK_INGEST
 
 MAX_FILENAME = 255

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core.errors import NotFoundError, QuotaError, ValidationError
 from core.identity import Role
 from db.models import AuditLog
-from services.operations.limits import OrganizationLimits, set_limits
+from services.accounts.organization_limits import OrganizationLimits, set_limits
 from tests.fixtures.application import CLIENT, PASSWORD, Department
 
 
