@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any, NamedTuple, cast
+from uuid import UUID, uuid4
 
 import chainlit as cl
 import structlog
+from chainlit.config import config
 from chainlit.context import init_ws_context
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
 from chainlit.socket import message as chainlit_message
+from chainlit.step import StepDict
 from chainlit.types import MessagePayload, ThreadDict
 
-from chat_app.ui import as_of, elements, texts
+from chat_app.ui import as_of, elements, texts, turns
 from chat_app.ui.caller import CALLER, ChatCaller, caller
 from chat_app.ui.history import History
 from chat_app.ui.uploads import Dropped, take_in, until_read
@@ -52,7 +55,8 @@ class Conversation:
         cl.data_layer(lambda: History(self._services))
         cl.set_starters(self.starters)
         cl.on_chat_start(as_of.offer)
-        cl.on_message(self.on_message)
+        # Chainlit would put a run of its own around it, whose id says nothing of the answer in it.
+        config.code.on_message = self.on_message
         cl.on_chat_resume(self.on_resume)
         # In place of Chainlit's own handlers: one shows dropped files as pictures, though receipts say more; the other
         # writes a message of its own and cancels the task that shows the answer.
@@ -80,31 +84,37 @@ class Conversation:
         """Take in files, answer the question, or both."""
         services = self._services()
         brought = self._dropped.pop(message.id, Brought((), message.content.strip()))
+        answer_id = uuid4()
         try:
-            who = await self._still(services)
-            chat_id = UUID(message.thread_id)
-            await services.chats.ensure(who.principal, chat_id)
-            await cl.context.emitter.send_window_message({"kfThread": str(chat_id)})
-            documents = await self._take_in(services, who, chat_id, brought) if brought.files else None
-            if brought.question:
-                await services.limits.check(who.principal, ip=who.client.ip_address or "unknown", kind="write")
-                run = await services.answering.ask(
-                    who.principal,
-                    brought.question,
-                    chat_id=chat_id,
-                    document_ids=documents,
-                    as_of=None if documents else as_of.chosen(),
-                )
-                await self._follow(run)
+            async with turns.run_step(answer_id, message.id):
+                who = await self._still(services)
+                chat_id = UUID(message.thread_id)
+                await services.chats.ensure(who.principal, chat_id)
+                await cl.context.emitter.send_window_message({"kfThread": str(chat_id)})
+                documents = await self._take_in(services, who, chat_id, brought) if brought.files else None
+                if brought.question:
+                    await services.limits.check(who.principal, ip=who.client.ip_address or "unknown", kind="write")
+                    run = await services.answering.ask(
+                        who.principal,
+                        brought.question,
+                        chat_id=chat_id,
+                        document_ids=documents,
+                        as_of=None if documents else as_of.chosen(),
+                        message_id=answer_id,
+                    )
+                    await self._follow(run, cl.Message(content="", id=str(answer_id), author=texts.ASSISTANT))
         except KnowledgeFoundryError as error:
+            # Outside the run: there is nothing to rate.
             await cl.ErrorMessage(content=str(error), author=texts.ASSISTANT).send()
 
     async def on_resume(self, thread: ThreadDict) -> None:
         """Go on showing an answer that is still being made."""
         await as_of.offer()
+        await cl.context.emitter.send_window_message({"kfResumed": thread["id"]})
         run = self._services().answering.find_run(caller().principal, UUID(thread["id"]))
         if run is not None:
-            task = asyncio.create_task(self._follow(run))
+            message = _begun(run, thread)
+            task = asyncio.create_task(self._follow_on(run, message))
             self._followers.add(task)
             task.add_done_callback(self._followers.discard)
 
@@ -138,23 +148,33 @@ class Conversation:
         # A question that comes with files is about these files.
         return await until_read(services, who, taken) or None
 
-    async def _follow(self, run: AnswerRun) -> None:
-        """Show an answer while it is being made, in frames that a socket can afford."""
+    async def _follow_on(self, run: AnswerRun, message: cl.Message) -> None:
+        """Show the rest of an answer to somebody who came back, who may stop it too."""
+        await cl.context.emitter.task_start()
+        try:
+            await self._follow(run, message, whole=True)
+        finally:
+            await cl.context.emitter.task_end()
+
+    async def _follow(self, run: AnswerRun, message: cl.Message, *, whole: bool = False) -> None:
+        """Show an answer while it is being made, in frames that a socket can afford.
+
+        Args:
+            whole: Each frame says all of it; the page may have missed what came before it was ready.
+        """
         cl.user_session.set(_RUN, run)
-        message = cl.Message(content="", id=str(run.message_id), author=texts.ASSISTANT)
         text, shown = "", ""
         async for frame in run.frames(FRAME_S):
-            replaced = False
             for event in frame:
                 match event:
                     case TokenEvent():
                         text += event.text
                     case ReplacedEvent() | RefusalEvent():
-                        text, replaced = event.text, True
+                        text = event.text
                     case _:
                         pass
             linked = _linked(run, texts.split_begun_marker(text)[0])
-            if replaced or not linked.startswith(shown):
+            if linked != shown and (whole or not linked.startswith(shown)):
                 await message.stream_token(linked, is_sequence=True)
             elif linked != shown:
                 await message.stream_token(linked[len(shown) :])
@@ -174,6 +194,18 @@ class Conversation:
         cited = {citation.version_id for citation in answer.citations}
         superseded = await self._services().documents.superseded(caller().principal, cited)
         await elements.live(elements.sources(run.message_id, answer, superseded)).send(for_id=message.id)
+
+
+def _begun(run: AnswerRun, thread: ThreadDict) -> cl.Message:
+    """An answer in the making, added to the end of a conversation that is about to be shown."""
+    steps = cast(list[StepDict], thread["steps"])
+    asked = next((step["id"] for step in reversed(steps) if step["type"] == "user_message"), None)
+    now = datetime.now(UTC).isoformat()
+    steps.append(turns.run_dict(run.message_id, run.chat_id, asked, begun=now, ended=None))
+    message = cl.Message(content="", id=str(run.message_id), author=texts.ASSISTANT, created_at=now)
+    message.parent_id, message.streaming = turns.run_id(run.message_id), True
+    steps.append(message.to_dict())
+    return message
 
 
 def _linked(run: AnswerRun, text: str) -> str:

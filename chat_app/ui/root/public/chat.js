@@ -29,12 +29,47 @@ async function refresh() {
 }
 setInterval(refresh, REFRESH_EVERY_MS);
 
-// A conversation gets its address with its first message, so that reloading comes back to it.
+// What the server tells the page: the address a conversation gets with its first message, so that reloading comes back
+// to it; and that an old one is about to be shown.
 window.addEventListener("message", (event) => {
   if (event.source !== window || event.origin !== window.location.origin) return;
-  const thread = event.data && event.data.kfThread;
-  if (thread && window.location.pathname === "/chat/") history.replaceState(history.state, "", `/chat/thread/${thread}`);
+  const { kfThread, kfResumed } = event.data || {};
+  if (kfThread && /^\/chat\/?$/.test(window.location.pathname)) history.replaceState(history.state, "", `/chat/thread/${kfThread}`);
+  if (kfResumed) openAtTheEnd();
 });
+
+// A conversation that is opened again shows its newest message, also when pictures and sources come in later; until the
+// reader touches it.
+let leaveTheEnd = () => {};
+function openAtTheEnd() {
+  leaveTheEnd();
+  const scrolled = () => {
+    const first = document.querySelector(".step");
+    return first && first.parentElement.parentElement;
+  };
+  const goToTheEnd = () => {
+    const box = scrolled();
+    if (!box) return;
+    // Chainlit measures anew how much room the last question needs to stand at the top.
+    window.dispatchEvent(new Event("resize"));
+    box.scrollTop = box.scrollHeight;
+  };
+  const grown = new ResizeObserver(goToTheEnd);
+  const shown = new MutationObserver(() => {
+    const box = scrolled();
+    if (!box) return;
+    shown.disconnect();
+    grown.observe(box.firstElementChild);
+  });
+  const touched = ["wheel", "touchstart", "pointerdown", "keydown"];
+  leaveTheEnd = () => {
+    grown.disconnect();
+    shown.disconnect();
+    touched.forEach((name) => window.removeEventListener(name, leaveTheEnd, true));
+  };
+  touched.forEach((name) => window.addEventListener(name, leaveTheEnd, true));
+  shown.observe(document.body, { childList: true, subtree: true });
+}
 
 // Chainlit goes to its own sign-in page without asking the server; ours is elsewhere.
 function leaveChainlitsSignIn() {
