@@ -29,7 +29,7 @@ def run_step(message_id: UUID, question_id: str) -> Step:
 
 def run_dict(message_id: UUID, chat_id: UUID, question_id: str | None, *, begun: str, ended: str | None) -> StepDict:
     """The run around a stored answer, or around one that is being made and has no end yet."""
-    step = {
+    step: dict[str, object] = {
         "id": run_id(message_id),
         "threadId": str(chat_id),
         "parentId": question_id,

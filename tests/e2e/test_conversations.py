@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 
+import psutil
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.conftest import Site, StartSite
-from tests.e2e.test_chat import drop
+from tests.e2e.test_chat import drop, model_of
+from tests.servers.model_server import Fault
+from tests.servers.openai_server import OpenAIServer
 
 pytestmark = pytest.mark.browser
 
@@ -68,4 +72,63 @@ async def test_an_answer_opened_again_is_copied_rated_and_in_view(start_site: St
         await expect(page.locator(".positive-feedback-on")).to_have_count(0)
         await page.reload()
         await expect(page.locator(".positive-feedback-off")).to_have_count(4)
+    assert site.complaints == []
+
+
+async def test_while_somebody_waits_the_stage_is_said_also_to_whoever_comes_back(start_site: StartSite) -> None:
+    async with OpenAIServer().running() as server:
+        site: Site = await start_site(**model_of(server))
+        async with site.visit() as page:
+            await drop(page, VALVE)
+            server.fault = Fault.HELD
+            await page.fill("#chat-input", QUESTION)
+            await page.click("#chat-submit")
+            answer = page.locator(".ai-message").last
+            await expect(answer).to_contain_text("Writing the answer …")
+            await page.reload()
+            await expect(answer).to_contain_text("Writing the answer …")
+            await expect(page.locator("#stop-button")).to_be_visible()
+            server.release.set()
+            await expect(answer).to_contain_text("Refunds take 14 days")
+            await expect(answer).not_to_contain_text("Writing the answer")
+            await expect(page.locator("#stop-button")).to_have_count(0)
+    assert site.complaints == []
+
+
+async def test_what_draws_pages_runs_before_the_first_page_is_opened(start_site: StartSite) -> None:
+    site: Site = await start_site()
+    async with site.visit() as page:
+        while not _drawing(site):
+            await page.wait_for_timeout(100)
+        assert await page.locator(".step").count() == 0
+
+
+def _drawing(site: Site) -> list[psutil.Process]:
+    """Processes that the gateway of a site has started to draw with."""
+    gateways = (one for one in psutil.Process(os.getpid()).children() if "chat_app.asgi" in one.cmdline())
+    ours = (one for one in gateways if one.environ()["FOUNDRY__chat__port"] == site.url.rpartition(":")[2])
+    return [child for one in ours for child in one.children() if "plugins.parser.sandbox.child" in child.cmdline()]
+
+
+async def test_conversations_are_named_after_questions_and_found_by_what_was_said(start_site: StartSite) -> None:
+    site: Site = await start_site()
+    async with site.visit() as page:
+        await drop(page, VALVE)
+        listed = page.locator("#thread-history")
+        await page.click("#chat-submit")
+        await expect(listed).to_contain_text("valve.md")
+        await _asked(page, QUESTION)
+        await expect(listed).to_contain_text("At which pressure")
+        await expect(listed).not_to_contain_text("New conversation")
+        await expect(listed).not_to_contain_text("valve.md")
+        await page.click("#search-chats-button")
+        dialog = page.get_by_role("dialog")
+        await dialog.locator("[cmdk-input]").fill("6 bar")
+        await expect(dialog.locator("[cmdk-item]")).to_have_text(re.compile("At which pressure"))
+        await dialog.locator("[cmdk-input]").fill("Quittenmus")
+        await expect(dialog).to_contain_text("No conversation mentions “Quittenmus”.")
+        await expect(dialog).not_to_contain_text("No conversations yet")
+        await dialog.locator("[cmdk-input]").fill("relief")
+        await dialog.locator("[cmdk-item]").click()
+        await expect(page).to_have_url(THREAD)
     assert site.complaints == []

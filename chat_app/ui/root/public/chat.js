@@ -71,6 +71,17 @@ function openAtTheEnd() {
   shown.observe(document.body, { childList: true, subtree: true });
 }
 
+// Chainlit's search of conversations has one sentence for "none yet" and for "none found". Its text node stays, so that
+// the page may take it away again.
+const NONE_FOUND = navigator.language.startsWith("de") ? (text) => `Keine Unterhaltung erwähnt „${text}“.` : (text) => `No conversation mentions “${text}”.`;
+new MutationObserver(() => {
+  const empty = document.querySelector("[role=dialog] [cmdk-empty]");
+  const looked = document.querySelector("[role=dialog] [cmdk-input]")?.value.trim();
+  if (!empty || !looked || empty.querySelector("svg")) return;
+  const said = document.createTreeWalker(empty, NodeFilter.SHOW_TEXT).nextNode();
+  if (said && said.nodeValue !== NONE_FOUND(looked)) said.nodeValue = NONE_FOUND(looked);
+}).observe(document.body, { childList: true, subtree: true });
+
 // Chainlit goes to its own sign-in page without asking the server; ours is elsewhere.
 function leaveChainlitsSignIn() {
   if (window.location.pathname === "/chat/login") window.location.replace("/login");
