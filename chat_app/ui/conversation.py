@@ -103,7 +103,7 @@ class Conversation:
                         brought.question,
                         chat_id=chat_id,
                         document_ids=documents,
-                        as_of=None if documents else as_of.chosen(),
+                        as_of=as_of.chosen() if documents is None else None,
                         message_id=answer_id,
                     )
                     await self._retitled(services, who, chat_id)
@@ -164,10 +164,8 @@ class Conversation:
             await self._retitled(services, who, chat_id)
         shown = elements.live(elements.receipts(taken.task_ids, taken.refused, taken.names))
         await cl.Message(content="", author=texts.ASSISTANT, elements=[shown]).send()
-        if not brought.question or not taken.task_ids:
-            return None
-        # A question that comes with files is about these files.
-        return await until_read(services, who, taken) or None
+        # A question that comes with files is about these files, also when none of them could be read.
+        return await until_read(services, who, taken) if brought.question else None
 
     async def _follow_on(self, run: AnswerRun, message: cl.Message) -> None:
         """Show the rest of an answer to somebody who came back, who may stop it too."""
