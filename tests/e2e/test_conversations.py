@@ -75,6 +75,24 @@ async def test_an_answer_opened_again_is_copied_rated_and_in_view(start_site: St
     assert site.complaints == []
 
 
+async def test_from_ones_files_both_ways_back_lead_to_the_conversation(start_site: StartSite) -> None:
+    site: Site = await start_site()
+    async with site.visit() as page:
+        await drop(page, VALVE)
+        await _asked(page, QUESTION)
+        await page.click("#new-chat-button")
+        await expect(page.locator("#welcome-screen")).to_be_visible()
+        await _asked(page, QUESTION)
+        address = page.url
+        for way_back in (page.get_by_text("Back to the conversation").click, page.go_back):
+            await page.get_by_text("Your files").click()
+            await expect(page.locator("#files li")).to_contain_text("valve.md")
+            await way_back()
+            await expect(page).to_have_url(address)
+            await expect(page.locator(".ai-message").last).to_contain_text("opens at 6 bar")
+    assert site.complaints == []
+
+
 async def test_while_somebody_waits_the_stage_is_said_also_to_whoever_comes_back(start_site: StartSite) -> None:
     async with OpenAIServer().running() as server:
         site: Site = await start_site(**model_of(server))
