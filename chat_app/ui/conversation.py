@@ -21,7 +21,7 @@ from chainlit.types import MessagePayload, ThreadDict
 from chat_app.ui import as_of, elements, texts, turns
 from chat_app.ui.caller import CALLER, ChatCaller, caller
 from chat_app.ui.history import History
-from chat_app.ui.uploads import Dropped, take_in, until_read
+from chat_app.ui.uploads import Dropped, keep_empty_files, take_in, until_read
 from core.errors import KnowledgeFoundryError
 from core.events import CitationEvent, DoneEvent, RefusalEvent, ReplacedEvent, StageEvent, TokenEvent, UsageEvent
 from services.answers.runs import AnswerRun, collect
@@ -50,6 +50,7 @@ class Conversation:
 
     def register(self) -> None:
         """Tell Chainlit whom to call."""
+        keep_empty_files()
         cl.header_auth_callback(_signed_in)
         cl.data_layer(lambda: History(self._services))
         cl.set_starters(self.starters)
@@ -86,32 +87,38 @@ class Conversation:
 
     async def on_message(self, message: cl.Message) -> None:
         """Take in files, answer the question, or both."""
-        services = self._services()
         brought = self._dropped.pop(message.id, Brought((), message.content.strip()))
         answer_id = uuid4()
         try:
             async with turns.run_step(answer_id, message.id):
-                who = await self._still(services)
-                chat_id = UUID(message.thread_id)
-                cl.user_session.set(_TITLE, (await services.chats.ensure(who.principal, chat_id)).title)
-                await cl.context.emitter.send_window_message({"kfThread": str(chat_id)})
-                documents = await self._take_in(services, who, chat_id, brought) if brought.files else None
-                if brought.question:
-                    await services.limits.check(who.principal, ip=who.client.ip_address or "unknown", kind="write")
-                    run = await services.answering.ask(
-                        who.principal,
-                        brought.question,
-                        chat_id=chat_id,
-                        document_ids=documents,
-                        as_of=as_of.chosen() if documents is None else None,
-                        message_id=answer_id,
-                    )
-                    await self._retitled(services, who, chat_id)
-                    cl.user_session.set(_ASKED, True)
-                    await self._follow(run, cl.Message(content="", id=str(answer_id), author=texts.ASSISTANT))
+                await self._turn(message, brought, answer_id)
         except KnowledgeFoundryError as error:
             # Outside the run: there is nothing to rate.
             await cl.ErrorMessage(content=str(error), author=texts.ASSISTANT).send()
+
+    async def _turn(self, message: cl.Message, brought: Brought, answer_id: UUID) -> None:
+        services, chat_id = self._services(), UUID(message.thread_id)
+        who = await self._still(services)
+        cl.user_session.set(_TITLE, (await services.chats.ensure(who.principal, chat_id)).title)
+        await cl.context.emitter.send_window_message({"kfThread": str(chat_id)})
+        if not brought.question:
+            # The page knows what was typed, which is nothing.
+            await cl.context.emitter.update_step(message.to_dict())
+        documents = await self._take_in(services, who, chat_id, brought) if brought.files else None
+        if not brought.question:
+            return
+        await services.limits.check(who.principal, ip=who.client.ip_address or "unknown", kind="write")
+        run = await services.answering.ask(
+            who.principal,
+            brought.question,
+            chat_id=chat_id,
+            document_ids=documents,
+            as_of=as_of.chosen() if documents is None else None,
+            message_id=answer_id,
+        )
+        await self._retitled(services, who, chat_id)
+        cl.user_session.set(_ASKED, True)
+        await self._follow(run, cl.Message(content="", id=str(answer_id), author=texts.ASSISTANT))
 
     async def on_resume(self, thread: ThreadDict) -> None:
         """Go on showing an answer that is still being made."""

@@ -162,7 +162,7 @@ async def _answer_one_question(gateway: Gateway) -> None:
     if not question:
         return
     answer = await answers.read(gateway.ask(question))
-    typer.echo(f"\n{question}\n\n{answer.text}\n\n{answers.sources(answer)}\n")
+    typer.echo(f"\n{question}\n\n{answer.marked}\n\n{answers.sources(answer)}\n")
     if not answer.cited:
         raise KnowledgeFoundryError("The sample question was not answered with a source.", next_step="See chat.log.")
 

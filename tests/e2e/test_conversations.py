@@ -9,6 +9,7 @@ import psutil
 import pytest
 from playwright.async_api import Page, expect
 
+from services.answers.starters import SAMPLES, sample_starters
 from tests.e2e.conftest import Site, StartSite
 from tests.e2e.test_chat import drop, model_of
 from tests.servers.model_server import Fault
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.browser
 
 VALVE = {"valve.md": b"# Valve\n\nThe relief valve of the Zwiebelturm opens at 6 bar.\n"}
 QUESTION = "At which pressure does the relief valve of the Zwiebelturm open?"
+CORPUS = SAMPLES.parent / "corpus"
 THREAD = re.compile(r"/chat/thread/[0-9a-f-]{36}$")
 
 
@@ -150,3 +152,55 @@ async def test_conversations_are_named_after_questions_and_found_by_what_was_sai
         await dialog.locator("[cmdk-item]").click()
         await expect(page).to_have_url(THREAD)
     assert site.complaints == []
+
+
+async def test_an_empty_file_says_so_and_the_help_flows(start_site: StartSite) -> None:
+    site: Site = await start_site()
+    async with site.visit() as page:
+        await page.click("#readme-button")
+        paragraphs = page.get_by_role("dialog").get_by_role("article")
+        await expect(paragraphs).to_have_count(5)
+        assert all("\n" not in text.strip() for text in await paragraphs.all_text_contents())
+        await page.keyboard.press("Escape")
+        await drop(page, {"empty.txt": b"", **VALVE})
+        await page.click("#chat-submit")
+        await expect(page.locator("[data-kf=receipt][data-state=failed]")).to_have_text(
+            "empty.txt The file is empty. Upload a file with content."
+        )
+        await expect(page.locator("[data-kf=receipt][data-state=completed]")).to_contain_text("valve.md ready")
+        await expect(page.get_by_text("Handed in 2 files.")).to_be_visible()
+    assert site.complaints == []
+
+
+async def test_the_first_page_fits_a_phone(start_site: StartSite) -> None:
+    site: Site = await start_site()
+    starters = sample_starters()
+    async with site.visit() as page:
+        await drop(page, {one.file: (CORPUS / one.file).read_bytes() for one in starters})
+        await page.click("#chat-submit")
+        await expect(page.locator("[data-kf=receipt][data-state=completed]")).to_have_count(4)
+    for phone, dark in ((True, False), (False, True)):
+        async with site.visit(phone=phone, dark=dark) as page:
+            offered = page.locator("#starters p")
+            await expect(offered).to_have_text([one.question for one in starters])
+            for text in await offered.all():
+                await expect(text).to_be_in_viewport(ratio=1)
+                assert await text.evaluate("(p) => p.scrollWidth <= p.clientWidth"), await text.text_content()
+            for locator in (page.locator("#user-nav-button"), page.locator("#welcome-screen .logo")):
+                await expect(locator).to_be_in_viewport(ratio=1)
+            name = await page.evaluate(LOGO)
+            assert name["right"] <= name["edge"], name
+    assert site.complaints == []
+
+
+LOGO = """async () => {
+    const picture = document.querySelector("#welcome-screen .logo");
+    const box = document.createElement("div");
+    box.innerHTML = await (await fetch(picture.src)).text();
+    document.body.append(box);
+    const [svg, text] = [box.querySelector("svg"), box.querySelector("text")];
+    const found = { right: text.getBBox().x + text.getBBox().width, edge: svg.viewBox.baseVal.width };
+    box.remove();
+    return found;
+}"""
+"""Where the last letter of the logo ends, and its picture."""

@@ -18,6 +18,12 @@ document.addEventListener("click", (event) => {
   }
 }, true);
 
+// The page of one's own files leads back here; Chainlit's link keeps to itself where it was followed.
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element && event.target.closest('a[href="/files"]');
+  if (link) sessionStorage.setItem("kf-left", window.location.pathname);
+}, true);
+
 async function refresh() {
   try {
     await fetch("/api/v1/auth/refresh", {
