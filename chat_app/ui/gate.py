@@ -21,10 +21,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chat_app.gateway.authentication import SAFE, SESSION_COOKIE, client_of
 from chat_app.gateway.cookies import clear_session
+from chat_app.gateway.errors import status_of
 from chat_app.gateway.request_metrics import TEMPLATE
 from chat_app.ui.caller import CALLER, ChatCaller
 from chat_app.ui.sockets import OpenSockets, serve_until
-from core.errors import AuthenticationError, AuthorizationError, NotFoundError
+from core.errors import AuthenticationError, AuthorizationError, KnowledgeFoundryError, NotFoundError
 from services.bootstrap import Services
 
 CHAT = "/chat"
@@ -43,7 +44,6 @@ _ROUTES = tuple(
         ("DELETE", r"/project/thread"),
         ("PUT", r"/feedback"),
         ("DELETE", r"/feedback"),
-        ("POST", r"/project/file"),
         ("GET", r"/project/file/[0-9a-fA-F-]{36}"),
         ("GET", r"/ws/socket\.io/?"),
         ("POST", r"/ws/socket\.io/?"),
@@ -84,6 +84,8 @@ class ChainlitGate:
         elif request.method == "POST" and path == "/set-session-cookie":
             # Sticky sessions for many processes behind a balancer; ours need none.
             await JSONResponse({"message": "not needed"})(scope, receive, send)
+        elif request.method == "POST" and path == "/project/file":
+            await self._upload(request, scope, receive, send)
         elif any(request.method == method and route.fullmatch(path) for method, route in _ROUTES):
             await self._enter(request, scope, receive, send)
         else:
@@ -95,6 +97,13 @@ class ChainlitGate:
         address = found.client.ip_address or "unknown"
         await self._services().limits.check(found.principal, ip=address, kind="read")
         await self._as(found, self._chainlit, scope, receive, send)
+
+    async def _upload(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        """Chainlit's page shows why a file was refused only where it is told so in JSON of its own kind."""
+        try:
+            await self._enter(request, scope, receive, send)
+        except KnowledgeFoundryError as error:
+            await JSONResponse({"detail": str(error)}, status_of(error))(scope, receive, send)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

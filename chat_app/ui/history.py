@@ -5,17 +5,17 @@ A projection: ``services.answers.conversations`` alone writes messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Any, cast
 from uuid import UUID
 
 from chainlit.data.base import BaseDataLayer
 from chainlit.element import Element, ElementDict
 from chainlit.step import StepDict
-from chainlit.types import Feedback, PageInfo, PaginatedResponse, Pagination, ThreadDict, ThreadFilter
+from chainlit.types import Feedback, FeedbackDict, PageInfo, PaginatedResponse, Pagination, ThreadDict, ThreadFilter
 from chainlit.user import PersistedUser, User
 
-from chat_app.ui import elements, texts
+from chat_app.ui import elements, texts, turns
 from chat_app.ui.caller import caller
 from core.errors import NotFoundError
 from services.bootstrap import Services
@@ -56,7 +56,7 @@ class History(BaseDataLayer):
         except NotFoundError:
             return None
         thread = _thread(chat)
-        thread["steps"] = [step for message in messages for step in _steps(message)]
+        thread["steps"] = _steps(messages)
         cited = {citation.version_id for message in messages for citation in message.citations}
         superseded = await self._services().documents.superseded(caller().principal, cited)
         thread["elements"] = [element for message in messages for element in _elements(message, superseded)]
@@ -89,12 +89,12 @@ class History(BaseDataLayer):
     async def upsert_feedback(self, feedback: Feedback) -> str:
         value = 1 if feedback.value else -1
         await self._services().chats.feedback(
-            caller().principal, _id(feedback.forId), value, (feedback.comment or "")[:2000]
+            caller().principal, _id(turns.answer_id(feedback.forId)), value, (feedback.comment or "")[:2000]
         )
         return feedback.forId
 
     async def delete_feedback(self, feedback_id: str) -> bool:
-        await self._services().chats.feedback(caller().principal, _id(feedback_id), 0)
+        await self._services().chats.feedback(caller().principal, _id(turns.answer_id(feedback_id)), 0)
         return True
 
     # -- what our services store themselves
@@ -152,11 +152,25 @@ def _thread(chat: ChatView) -> ThreadDict:
     )
 
 
-def _steps(message: MessageView) -> list[StepDict]:
-    """A message as Chainlit shows it; files that were handed in are followed by their receipts."""
-    if message.task_ids:
-        return [_step(message), _step(message, id_=_receipts_id(message), role="assistant", output="")]
-    return [_step(message)]
+def _steps(messages: Iterable[MessageView]) -> list[StepDict]:
+    """The messages as Chainlit shows them: files are followed by their receipts, an answer stands in its run."""
+    steps: list[StepDict] = []
+    question: str | None = None
+    for message in messages:
+        if message.role == "user":
+            question = str(message.id)
+            steps.append(_step(message))
+            if message.task_ids:
+                steps.append(_step(message, id_=_receipts_id(message), role="assistant", output=""))
+            continue
+        at = message.created_at.isoformat()
+        run = turns.run_dict(message.id, message.chat_id, question, begun=at, ended=at)
+        if message.feedback:
+            run["feedback"] = FeedbackDict(
+                id=run["id"], forId=run["id"], value=1 if message.feedback > 0 else 0, comment=""
+            )
+        steps += [run, _step(message, parent=run["id"])]
+    return steps
 
 
 def _receipts_id(message: MessageView) -> str:
@@ -164,7 +178,12 @@ def _receipts_id(message: MessageView) -> str:
 
 
 def _step(
-    message: MessageView, *, id_: str | None = None, role: str | None = None, output: str | None = None
+    message: MessageView,
+    *,
+    id_: str | None = None,
+    role: str | None = None,
+    output: str | None = None,
+    parent: str | None = None,
 ) -> StepDict:
     asked = (role or message.role) == "user"
     at = message.created_at.isoformat()
@@ -176,7 +195,7 @@ def _step(
     step: dict[str, Any] = {
         "id": id_ or str(message.id),
         "threadId": str(message.chat_id),
-        "parentId": None,
+        "parentId": parent,
         "name": "You" if asked else texts.ASSISTANT,
         "type": "user_message" if asked else "assistant_message",
         "output": shown,
@@ -189,13 +208,6 @@ def _step(
         "metadata": {},
         "tags": [],
     }
-    if message.feedback:
-        step["feedback"] = {
-            "id": str(message.id),
-            "forId": str(message.id),
-            "value": 1 if message.feedback > 0 else 0,
-            "comment": "",
-        }
     return cast(StepDict, step)
 
 

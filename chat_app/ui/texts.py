@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from core.events import Citation, SentenceEvent, Support
+from core.events import Citation, SentenceEvent, Stage, StageEvent, Support
 
 ASSISTANT = "Knowledge Foundry"
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _BEGUN_MARKER = re.compile(r"\[\d{0,3}$")
 UNSUPPORTED = " [not in the sources](#unsupported)"
+_STAGES = {
+    Stage.GUARD: "Reading the question",
+    Stage.RECALL: "Reading the question",
+    Stage.CONTEXTUALIZE: "Reading the question",
+    Stage.RETRIEVE: "Searching the documents",
+    Stage.RERANK: "Reading the passages",
+    Stage.WEIGH: "Reading the passages",
+    Stage.REWRITE: "Searching with other words",
+    Stage.GENERATE: "Writing the answer",
+    Stage.VERIFY: "Checking the answer",
+    Stage.REMEMBER: "Checking the answer",
+}
 
 
 def with_links(text: str, citations: Iterable[Citation], sentences: Iterable[SentenceEvent] = ()) -> str:
@@ -39,6 +51,11 @@ def split_begun_marker(text: str) -> tuple[str, str]:
     """What can be shown now, and a marker that has only begun to arrive."""
     begun = _BEGUN_MARKER.search(text)
     return (text[: begun.start()], text[begun.start() :]) if begun else (text, "")
+
+
+def stage(event: StageEvent) -> str:
+    """What stands where the answer will stand while there is no text."""
+    return f"*{event.detail or _STAGES[event.stage]}* …"
 
 
 def handed_in(count: int) -> str:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
+
+from chainlit.session import WebsocketSession
+from chainlit.types import FileReference
 
 from chat_app.ui.caller import ChatCaller
 from chat_app.ui.elements import Refused
@@ -43,6 +48,25 @@ class TakenIn:
     def names(self) -> dict[UUID, str]:
         """Which file each receipt is about."""
         return {receipt.task_id: receipt.filename for receipt in self.receipts}
+
+
+def keep_empty_files() -> None:
+    """Have Chainlit keep files without content, so that they too are handed in and refused with the reason.
+
+    It fails over them instead, and its page can only say that the upload failed.
+    """
+    keep = WebsocketSession.persist_file
+    if hasattr(keep, "__wrapped__"):
+        return
+
+    @functools.wraps(keep)
+    async def persist_file(
+        session: WebsocketSession, name: str, mime: str, path: str | None = None, content: bytes | str | None = None
+    ) -> FileReference:
+        nothing = path is None and content is not None and not content
+        return await keep(session, name, mime, os.devnull if nothing else path, content)
+
+    WebsocketSession.persist_file = persist_file  # type: ignore[method-assign,assignment]  # there is no door for this
 
 
 async def take_in(services: Services, who: ChatCaller, files: Sequence[Dropped]) -> TakenIn:

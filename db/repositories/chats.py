@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from core.errors import NotFoundError
 from core.identity import Principal
 from db.models import Chat, Feedback, Message
+
+TITLE = "title"
+"""Where a message that brought files keeps the title they gave the conversation."""
 
 
 class ChatRepository:
@@ -39,15 +43,35 @@ class ChatRepository:
         return chat
 
     async def list_page(
-        self, principal: Principal, *, after: tuple[datetime, UUID] | None, limit: int, query: str
+        self, principal: Principal, *, after: tuple[datetime, UUID] | None, limit: int, words: Sequence[str] = ()
     ) -> Sequence[Chat]:
-        """Latest first."""
+        """Latest first; with words those whose title, or one of whose messages, holds them all."""
+        return (await self._session.scalars(self.page(principal, after=after, limit=limit, words=words))).all()
+
+    def page(
+        self, principal: Principal, *, after: tuple[datetime, UUID] | None, limit: int, words: Sequence[str]
+    ) -> Select[Chat]:
+        """The statement of ``list_page``."""
         statement = self._readable(principal).order_by(Chat.updated_at.desc(), Chat.id.desc()).limit(limit)
-        if query:
-            statement = statement.where(Chat.title.icontains(query, autoescape=True))
+        if words:
+            statement = statement.where(or_(_holds(Chat.title, words), self._said_in(words)))
         if after is not None:
             statement = statement.where(tuple_(Chat.updated_at, Chat.id) < tuple_(*after))
-        return (await self._session.scalars(statement)).all()
+        return statement
+
+    @staticmethod
+    def _said_in(words: Sequence[str]) -> ColumnElement[bool]:
+        # A scalar subquery, not EXISTS, which the planner may turn into a scan of everybody's messages. So no more is
+        # read than the messages of the conversations that are looked through, which are the reader's own.
+        said = select(true()).where(Message.chat_id == Chat.id, ~Message.is_deleted, _holds(Message.content, words))
+        return func.coalesce(said.limit(1).correlate(Chat).scalar_subquery(), false())
+
+    async def is_named_after_files(self, chat: Chat) -> bool:
+        """Whether the title of a conversation still is the one that files gave it."""
+        statement = select(Message.id).where(
+            Message.chat_id == chat.id, Message.role == "user", Message.meta[TITLE].as_string() == chat.title
+        )
+        return await self._session.scalar(statement.limit(1)) is not None
 
     async def messages(self, chat_id: UUID, *, limit: int | None = None) -> Sequence[Message]:
         """Messages of a conversation the caller already checked, oldest first; with a limit, the last ones."""
@@ -83,3 +107,8 @@ class ChatRepository:
             Feedback.user_id == principal.user_id, Feedback.message_id.in_(message_ids)
         )
         return {row.message_id: row.value for row in await self._session.execute(statement)}
+
+
+def _holds(text: InstrumentedAttribute[str], words: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a text holds every word, in whatever case; parts of words count, for not every language parts them."""
+    return and_(*(text.icontains(word, autoescape=True) for word in words))

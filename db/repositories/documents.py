@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import array, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFoundError
@@ -19,6 +19,8 @@ from db.repositories.versions import answers
 
 PARTIAL = "partial"
 """Where a version keeps, among what else is known about it, how many of its pages answer while it is read."""
+SAMPLE, FOLDER = "sample", "folder"
+"""Where a document keeps that it came with the product, or which folder it is kept in step with."""
 CHUNK_COLUMNS = (
     DocumentChunk.id,
     DocumentChunk.document_id,
@@ -183,11 +185,12 @@ class DocumentRepository:
         """Newest first: (document, active version, collection, uploader) rows and how many there are in all.
 
         Args:
-            mine: Only what the principal handed in.
+            mine: Only what the principal handed in himself: no sample, and nothing from a folder kept in step.
         """
         base = self._readable(principal)
         if mine:
-            base = base.where(Document.user_id == principal.user_id, Document.parent_document_id.is_(None))
+            brought = Document.meta.has_any(array([SAMPLE, FOLDER]))
+            base = base.where(Document.user_id == principal.user_id, Document.parent_document_id.is_(None), ~brought)
         if document_id is not None:
             base = base.where(Document.id == document_id)
         if status is not None:

@@ -106,9 +106,16 @@ class VersionRepository:
 
     # -- of many
 
-    async def count_answering(self, collection_ids: Ids[UUID], as_of: datetime | None) -> tuple[int, datetime]:
-        """Documents of these collections of which a version answers, and the time by the clock of the database."""
+    async def count_answering(
+        self, collection_ids: Ids[UUID], as_of: datetime | None, document_ids: Ids[UUID] | None = None
+    ) -> tuple[int, datetime]:
+        """Documents of these collections of which a version answers, and the time by the clock of the database.
+
+        With ``document_ids`` those alone are counted.
+        """
         statement = _living(collection_ids).with_only_columns(func.count(Document.id), func.clock_timestamp())
+        if document_ids is not None:
+            statement = statement.where(Document.id.in_(document_ids))
         if as_of is None:
             statement = statement.where(Document.active_version_id.is_not(None))
         else:

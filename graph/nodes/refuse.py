@@ -20,6 +20,11 @@ _TEXT = {
     RefusalReason.NO_PROVIDER: "No language model could be reached. Please try again in a moment.",
 }
 
+_NO_FILES = (
+    "None of the files that came with the question could be read, and nothing else was searched. "
+    "Ask without files to search all your documents."
+)
+
 
 async def refuse(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
     """Say openly that there is no answer, and what was searched.
@@ -31,11 +36,24 @@ async def refuse(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerSt
     searched = ""
     if reason is RefusalReason.NOT_IN_DOCUMENTS and count:
         nearest = list(dict.fromkeys(candidate.chunk.filename for candidate in state.get("evidence", [])))[:3]
-        searched = f"Searched {count} document{'s' if count != 1 else ''}."
+        searched = f"Searched {_scope(count, runtime.context)}."
         if nearest:
             searched += f" Nearest: {', '.join(nearest)}."
-    text = f"{_TEXT[reason]} {searched}".strip()
+    text = f"{_said(reason, runtime.context)} {searched}".strip()
     if usage := Ledger(state.get("calls", ())).usage():
         await runtime.context.emit(usage)
     await runtime.context.emit(RefusalEvent(reason=reason, text=text, searched=searched))
     return {"answer": text, "cited": 0}
+
+
+def _said(reason: RefusalReason, context: GraphContext) -> str:
+    if reason is RefusalReason.NO_DOCUMENTS and context.document_ids is not None:
+        return _NO_FILES
+    return _TEXT[reason]
+
+
+def _scope(count: int, context: GraphContext) -> str:
+    """What was searched: everything the reader may see, or the files he handed in with the question."""
+    if context.document_ids is None:
+        return f"{count} document{'s' if count != 1 else ''}"
+    return "the file that came with the question" if count == 1 else f"the {count} files that came with the question"

@@ -27,7 +27,8 @@ async def retrieve(state: AnswerState, runtime: Runtime[GraphContext]) -> Answer
     ``degraded``.
     """
     context = runtime.context
-    await context.emit(StageEvent(stage=Stage.RETRIEVE))
+    detail = "" if context.document_ids is None else "Searching what came with the question"
+    await context.emit(StageEvent(stage=Stage.RETRIEVE, detail=detail))
     found = await context.retriever.retrieve(
         state["query"],
         principal=context.principal,

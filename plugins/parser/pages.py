@@ -13,6 +13,8 @@ from plugins.parser.ocr import pages as pictures
 from plugins.parser.pdf import pages as pdf
 
 HEAD = 1024
+GONE = "page_missing"
+"""The failure of a drawing process that finds no such page."""
 
 
 def page_boxes(path: Path, page_number: int, char_start: int, char_end: int, quote: str | None = None) -> list[Box]:

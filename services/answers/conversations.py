@@ -15,7 +15,7 @@ from core.events import Citation, SentenceEvent
 from core.identity import Principal, Role
 from core.types import Message as ModelMessage
 from db.models import Chat, Feedback, Message
-from db.repositories.chats import ChatRepository
+from db.repositories.chats import TITLE, ChatRepository
 from db.unit_of_work import Database
 from services import paging
 from services.views.base import View
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 MAX_TITLE = 200
 TITLE_FROM_QUESTION = 80
 MAX_COMMENT = 2000
+MAX_WORDS = 8
 
 
 class StoredAnswer(View):
@@ -73,8 +74,8 @@ class ChatService:
             await session.refresh(chat)
             return _view(chat)
 
-    async def ensure(self, principal: Principal, chat_id: UUID) -> None:
-        """Begin a conversation under an id the face chose, unless it is there already.
+    async def ensure(self, principal: Principal, chat_id: UUID) -> ChatView:
+        """The conversation under an id the face chose, begun if it is not there already.
 
         Raises:
             NotFoundError: The id is taken by somebody else's conversation.
@@ -83,7 +84,7 @@ class ChatService:
         async with self._database.transaction(principal.organization_id) as session:
             row = {"id": chat_id, "organization_id": principal.organization_id, "user_id": principal.user_id}
             await session.execute(insert(Chat).values(**row).on_conflict_do_nothing())
-            await ChatRepository(session).get(chat_id, principal=principal)
+            return _view(await ChatRepository(session).get(chat_id, principal=principal))
 
     async def get(self, principal: Principal, chat_id: UUID) -> ChatView:
         """One conversation of the principal.
@@ -97,11 +98,11 @@ class ChatService:
     async def list_page(
         self, principal: Principal, *, cursor: str | None = None, limit: int = 50, query: str = ""
     ) -> ChatPage:
-        """Conversations of the principal, latest first."""
+        """Conversations of the principal, latest first; with a query those whose title or messages say its words."""
         size = paging.valid_limit(limit)
         async with self._database.transaction(principal.organization_id) as session:
             rows = await ChatRepository(session).list_page(
-                principal, after=paging.decode(cursor), limit=size + 1, query=query.replace("\x00", "")
+                principal, after=paging.decode(cursor), limit=size + 1, words=_words(query)
             )
         last = rows[size - 1] if len(rows) > size else None
         return ChatPage(
@@ -199,8 +200,10 @@ class ChatService:
         if chat_id is None:
             chat_id = (await self.create(principal, title=question[:TITLE_FROM_QUESTION])).id
         async with self._database.transaction(principal.organization_id) as session:
-            chat = await ChatRepository(session).get(chat_id, principal=principal, lock=True)
-            chat.title = chat.title or _title(question[:TITLE_FROM_QUESTION], empty=True)
+            chats = ChatRepository(session)
+            chat = await chats.get(chat_id, principal=principal, lock=True)
+            if not chat.title or await chats.is_named_after_files(chat):
+                chat.title = _title(question[:TITLE_FROM_QUESTION], empty=True)
             chat.total_messages += 1
             session.add(
                 Message(organization_id=principal.organization_id, chat_id=chat_id, role="user", content=question)
@@ -208,10 +211,15 @@ class ChatService:
         return chat_id
 
     async def add_upload(self, principal: Principal, chat_id: UUID, title: str, task_ids: tuple[UUID, ...]) -> None:
-        """Remember which files were handed in here, so that their receipts are found again."""
+        """Remember which files were handed in here, so that their receipts are found again.
+
+        A conversation that has no title is called so until something is asked in it.
+        """
+        title = _title(title[:TITLE_FROM_QUESTION], empty=True)
         async with self._database.transaction(principal.organization_id) as session:
             chat = await ChatRepository(session).get(chat_id, principal=principal, lock=True)
-            chat.title = chat.title or _title(title[:TITLE_FROM_QUESTION], empty=True)
+            named = not chat.title
+            chat.title = chat.title or title
             chat.total_messages += 1
             session.add(
                 Message(
@@ -219,7 +227,7 @@ class ChatService:
                     chat_id=chat_id,
                     role="user",
                     content="",
-                    meta={"task_ids": [str(task_id) for task_id in task_ids]},
+                    meta={"task_ids": [str(task_id) for task_id in task_ids]} | ({TITLE: title} if named else {}),
                 )
             )
 
@@ -252,6 +260,11 @@ class ChatService:
             return _message(message, None)
 
 
+def _words(query: str) -> tuple[str, ...]:
+    """What a reader looks for, few enough words to compare each message with all of them."""
+    return tuple(query.replace("\x00", "").split()[:MAX_WORDS])
+
+
 _KEPT = {"citations", "sentences", "notices", "confidential", "outcome", "model", "as_of"}
 
 
@@ -279,6 +292,7 @@ def _view(chat: Chat) -> ChatView:
 def _message(row: Message, thumb: int | None) -> MessageView:
     meta = dict(row.meta)
     task_ids = meta.pop("task_ids", [])
+    meta.pop(TITLE, None)
     kept = StoredAnswer.model_validate({"text": row.content, "outcome": "answered", **meta})
     return MessageView(
         id=row.id,

@@ -45,9 +45,11 @@ class AnswerRun:
         message: The stored answer; None until it ended, and when it could not be stored.
     """
 
-    def __init__(self, principal: Principal, chat_id: UUID, as_of: datetime | None = None) -> None:
+    def __init__(
+        self, principal: Principal, chat_id: UUID, as_of: datetime | None = None, message_id: UUID | None = None
+    ) -> None:
         self.id = uuid4()
-        self.message_id = uuid4()
+        self.message_id = message_id or uuid4()
         self.chat_id = chat_id
         self.as_of = as_of
         self.principal = principal
@@ -153,10 +155,12 @@ class AnsweringService:
         collection_ids: frozenset[UUID] | None = None,
         document_ids: frozenset[UUID] | None = None,
         as_of: datetime | None = None,
+        message_id: UUID | None = None,
     ) -> AnswerRun:
         """Store the question and begin to answer it.
 
         Args:
+            message_id: What the answer will be called, for a face that must know before; else a new one.
             as_of: Answer from the versions that answered at that moment; it is said with the answer.
 
         Raises:
@@ -167,7 +171,7 @@ class AnsweringService:
         text, moment = valid_question(question), valid_moment(as_of)
         history = await self._chats.history(principal, chat_id, limit=HISTORY) if chat_id else History()
         snapshot = await self._context_of(principal)
-        answer = AnswerRun(principal, await self._chats.add_question(principal, chat_id, text), moment)
+        answer = AnswerRun(principal, await self._chats.add_question(principal, chat_id, text), moment, message_id)
         context = replace(
             snapshot,
             history=history.messages,

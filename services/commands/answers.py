@@ -17,10 +17,14 @@ from core.events import (
     Outcome,
     RefusalEvent,
     ReplacedEvent,
+    SentenceEvent,
+    Support,
     TokenEvent,
 )
 
 _QUOTE = 240
+UNSUPPORTED = " [not in the sources]"
+_MARKED = "Sentences marked “not in the sources” are not supported by the passages they cite."
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class ReadAnswer:
 
     text: str = ""
     citations: list[Citation] = field(default_factory=list)
+    sentences: list[SentenceEvent] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     refused: bool = False
     done: DoneEvent | None = None
@@ -40,6 +45,20 @@ class ReadAnswer:
         answered = self.done is not None and self.done.outcome is Outcome.ANSWERED
         return answered and bool(self.text.strip()) and bool(self.citations)
 
+    @property
+    def unsupported(self) -> list[SentenceEvent]:
+        """The sentences that the passages they cite do not carry, in their order."""
+        return [sentence for sentence in self.sentences if sentence.support is Support.UNSUPPORTED]
+
+    @property
+    def marked(self) -> str:
+        """The text, such sentences marked as they are in the chat."""
+        pieces, position = [], 0
+        for sentence in self.unsupported:
+            pieces += [self.text[position : sentence.end].rstrip(), UNSUPPORTED]
+            position = sentence.end
+        return "".join([*pieces, self.text[position:]])
+
     def as_json(self) -> str:
         """The whole as one JSON object."""
         outcome = self.done.outcome.value if self.done else Outcome.FAILED.value
@@ -47,6 +66,7 @@ class ReadAnswer:
             {
                 "answer": self.text,
                 "outcome": outcome,
+                "unsupported": [self.text[one.start : one.end].strip() for one in self.unsupported],
                 "citations": [citation.model_dump(mode="json") for citation in self.citations],
                 "notices": self.notices,
                 "as_of": self.as_of.isoformat() if self.as_of else None,
@@ -69,8 +89,12 @@ async def read(events: AsyncIterable[AnswerEvent], write: Callable[[str], None] 
             case TokenEvent():
                 answer.text += event.text
                 show(event.text)
+            case SentenceEvent():
+                answer.sentences.append(event)
+                if event.support is Support.UNSUPPORTED:
+                    show(UNSUPPORTED)  # the event comes right behind its text
             case ReplacedEvent():
-                answer.text = event.text
+                answer.text, answer.citations, answer.sentences = event.text, [], []
                 show(f"\n\n{event.text}")
             case RefusalEvent():
                 answer.text, answer.refused = event.text, True
@@ -90,7 +114,8 @@ async def read(events: AsyncIterable[AnswerEvent], write: Callable[[str], None] 
 def sources(answer: ReadAnswer) -> str:
     """The numbered sources and the notices, ready to print below the text."""
     lines = [f"  {_source(citation)}" for citation in sorted(answer.citations, key=lambda one: one.number)]
-    return "\n".join([*lines, *(f"  Note: {notice}" for notice in answer.notices)])
+    notices = [*answer.notices, *([_MARKED] if answer.unsupported else [])]
+    return "\n".join([*lines, *(f"  Note: {notice}" for notice in notices)])
 
 
 def _source(citation: Citation) -> str:

@@ -30,6 +30,7 @@ from services.commands.gateway import Gateway
 from services.commands.terminal import DataDir, Interrupted, run, say
 from services.embedded.preflight import free_port, require_port
 from services.embedded.supervisor import Supervisor
+from services.samples import mark_samples
 from services.stack import processes
 from services.stack.opening import Stack, data_folder, own_stack
 
@@ -107,7 +108,7 @@ async def _bring_up(options: UpOptions) -> None:
             await _start_processes(supervisor, stack)
             link = await setup.create_link(stack.settings)
             async with Gateway.sign_in(stack.settings.chat.url, link) as gateway:
-                await _index_samples(gateway)
+                await _index_samples(gateway, stack.settings)
                 if options.question:
                     await _answer_one_question(gateway)
             if options.demo:
@@ -154,13 +155,17 @@ async def _start_processes(supervisor: Supervisor, stack: Stack) -> None:
     await processes.until_admin_answers(supervisor, stack.settings)
 
 
-async def _index_samples(gateway: Gateway) -> None:
+async def _index_samples(gateway: Gateway, settings: Settings) -> None:
     """Hand in the sample documents, once: whoever deleted them does not want them back."""
     files = sorted(path for path in (EXAMPLES / "corpus").glob("*") if path.is_file())
-    if not files or await gateway.has_documents():
+    if not files:
+        return
+    if await gateway.has_documents():
+        await mark_samples(settings, files)
         return
     say(f"Indexing {len(files)} sample documents …")
     receipts = [await gateway.upload(path) for path in files]
+    await mark_samples(settings, files)
     for receipt in receipts:
         await gateway.wait(receipt.task_id, within_s=_INDEX_WITHIN_S)
 
@@ -175,7 +180,7 @@ async def _answer_one_question(gateway: Gateway) -> None:
     if not question:
         return
     answer = await answers.read(gateway.ask(question))
-    typer.echo(f"\n{question}\n\n{answer.text}\n\n{answers.sources(answer)}\n")
+    typer.echo(f"\n{question}\n\n{answer.marked}\n\n{answers.sources(answer)}\n")
     if not answer.cited:
         raise KnowledgeFoundryError("The sample question was not answered with a source.", next_step="See chat.log.")
 

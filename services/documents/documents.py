@@ -191,6 +191,10 @@ class DocumentService:
             superseded=superseded,
         )
 
+    async def expect_pictures(self) -> None:
+        """Somebody is about to read answers: the first page he opens need not wait for a process to start."""
+        await self._drawer.warm()
+
     async def page_picture(
         self,
         principal: Principal,

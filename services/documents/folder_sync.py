@@ -19,7 +19,7 @@ from sqlalchemy import select
 from core.errors import ConflictError, KnowledgeFoundryError, ValidationError
 from core.identity import Principal, Role, Scope
 from db.models import Document, DocumentVersion
-from db.repositories.documents import DocumentRepository
+from db.repositories.documents import FOLDER, DocumentRepository
 from db.unit_of_work import Database
 from services.audit import ClientInfo
 from services.documents.documents import DocumentService
@@ -30,8 +30,6 @@ from services.views.uploads import Receipt
 log = structlog.get_logger(__name__)
 
 CLIENT = ClientInfo(user_agent="foundry sync")
-FOLDER = "folder"
-"""Where a document keeps which folder it came from."""
 BLOCK = 1 << 20
 SEPARATOR = " › "
 """Between the parts of a path in a document's name: two files of one name in two folders are two documents."""

@@ -81,6 +81,8 @@ class _Scope:
 
     collection_ids: frozenset[UUID]
     documents: int
+    searched: int
+    """Of these documents, those the question is put to."""
     retired: frozenset[UUID]
     began: datetime
     """By the clock of the database."""
@@ -140,8 +142,8 @@ class HybridRetriever:
         if mode is SearchMode.HYBRID and self._dense_weight >= 1.0:
             mode = SearchMode.DENSE
         with _timed("scope"):
-            scope = await self._scope(principal, collection_ids, as_of)
-        if not scope.documents:
+            scope = await self._scope(principal, collection_ids, document_ids, as_of)
+        if not scope.searched:
             return Retrieval(candidates=[], searched_documents=0)
         with _timed("words"):
             weighed = await self._lexical.weigh_query(principal.organization_id, question)
@@ -156,20 +158,29 @@ class HybridRetriever:
         METRICS.retrieval.labels("total").observe(seconds)
         log.info("retrieved", candidates=len(candidates), mode=mode.value, ms=round(seconds * 1000, 1))
         return Retrieval(
-            candidates=candidates, searched_documents=scope.documents, degraded=degraded, term_idf=weighed.term_idf
+            candidates=candidates, searched_documents=scope.searched, degraded=degraded, term_idf=weighed.term_idf
         )
 
-    async def _scope(self, principal: Principal, wanted: frozenset[UUID] | None, as_of: datetime | None) -> _Scope:
+    async def _scope(
+        self,
+        principal: Principal,
+        wanted: frozenset[UUID] | None,
+        document_ids: frozenset[UUID] | None,
+        as_of: datetime | None,
+    ) -> _Scope:
         async with self._database.transaction(principal.organization_id) as session:
             readable = await DocumentRepository(session).collection_ids(principal)
             collections = readable if wanted is None else readable & wanted
             versions = VersionRepository(session)
             count, began = await versions.count_answering(collections, as_of)
+            asked = count
+            if document_ids is not None:
+                asked, _ = await versions.count_answering(collections, as_of, document_ids)
             retired: frozenset[UUID] = frozenset()
             if self._indexes.former:
                 rows = await IndexRepository(session).all()
                 retired = frozenset(row.id for row in rows if row.retired_at is not None)
-            scope = _Scope(collections, count, retired, began)
+            scope = _Scope(collections, count, asked, retired, began)
             if as_of is None or not count:
                 return scope
             searched = {index.id for index in self._searched(retired)}

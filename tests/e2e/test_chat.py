@@ -95,7 +95,7 @@ async def _expect_highlight(page: Page) -> None:
 
 async def test_tokens_stream_and_stop_ends_the_models_call(start_site: StartSite) -> None:
     async with OpenAIServer().running() as server:
-        site: Site = await start_site(**_model(server))
+        site: Site = await start_site(**model_of(server))
         async with site.visit() as page:
             await drop(page, {"refunds.md": b"# Refunds\n\nRefunds take 14 days after the goods came back.\n"})
             await ask(page, "How long do refunds take?")
@@ -116,7 +116,7 @@ async def test_tokens_stream_and_stop_ends_the_models_call(start_site: StartSite
 
 async def test_a_closed_browser_does_not_stop_the_answer(start_site: StartSite) -> None:
     async with OpenAIServer().running() as server:
-        site: Site = await start_site(**_model(server))
+        site: Site = await start_site(**model_of(server))
         async with site.window() as context:
             page = await site.sign_in(context)
             await drop(page, {"refunds.md": b"# Refunds\n\nRefunds take 14 days after the goods came back.\n"})
@@ -139,7 +139,8 @@ async def test_a_closed_browser_does_not_stop_the_answer(start_site: StartSite) 
     assert (server.opened, server.finished, server.cancelled) == (1, 1, 0)
 
 
-def _model(server: OpenAIServer) -> dict[str, str]:
+def model_of(server: OpenAIServer) -> dict[str, str]:
+    """Settings with which the server is the language model."""
     return {
         "FOUNDRY_IGNORE_MODEL_KEYS": "",
         "OPENAI_BASE_URL": server.base_url,

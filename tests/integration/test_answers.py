@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from sqlalchemy import func, select, text
 
@@ -53,6 +55,33 @@ async def test_what_the_documents_do_not_say_is_refused(department: Department, 
     refusal = next(event for event in events if isinstance(event, RefusalEvent))
     assert refusal.reason is RefusalReason.NOT_IN_DOCUMENTS
     assert "handbook.md" in refusal.searched
+
+
+async def test_only_the_files_of_a_question_answer_it_and_only_they_are_said_to_be_searched(
+    department: Department, worker: Worker
+) -> None:
+    await department.read(worker, "handbook.md", HANDBOOK)
+    files = [
+        (await department.read(worker, name, content)).document_id
+        for name, content in (
+            ("cup.md", b"# Cups\n\nThe blue cup is Otto's.\n"),
+            ("mug.md", b"# Mugs\n\nMugs are red.\n"),
+        )
+    ]
+
+    async def refused(document_ids: frozenset[UUID]) -> str:
+        run = await department.services.answering.ask(
+            department.principal, "How often does the pump P-400 need service?", document_ids=document_ids
+        )
+        (refusal,) = [event async for event in run.events() if isinstance(event, RefusalEvent)]
+        return refusal.text
+
+    assert "Searched the 2 files that came with the question." in await refused(frozenset(files))
+    one = await refused(frozenset(files[:1]))
+    assert "Searched the file that came with the question." in one
+    assert "handbook.md" not in one
+    none = await refused(frozenset())
+    assert "None of the files that came with the question could be read" in none
 
 
 async def test_without_documents_the_refusal_says_so(department: Department) -> None:

@@ -6,19 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from config.loader import load_settings
 from core.errors import NotFoundError, ValidationError
 from core.events import AnswerEvent, DoneEvent, Outcome, TokenEvent
 from core.identity import Principal, Role
+from db.models import Chat
+from db.repositories.chats import ChatRepository
+from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
 from services.views.chats import MessageView
 from services.worker.container import Worker
-from tests.fixtures.application import Department, make_department
+from tests.fixtures.application import PASSWORD, Department, make_department
 from tests.servers.model_server import Fault
 from tests.servers.openai_server import MODEL, OpenAIServer
 
@@ -48,6 +52,61 @@ async def test_conversations_are_listed_latest_first_page_by_page_and_found_by_t
     assert second.next_cursor is None
     assert [view.id for view in (await chats.list_page(me, query="valv\x00")).items] == [made[1].id]
     assert (await chats.list_page(colleague(department))).items == ()
+
+
+async def test_a_conversation_is_found_by_what_was_said_in_it_and_by_its_owner_alone(department: Department) -> None:
+    chats, me = department.services.chats, department.principal
+    _, answer = await asked(department)
+    await chats.create(me, title="About pumps")
+
+    async def found(query: str, by: Principal = me) -> list[UUID]:
+        return [view.id for view in (await chats.list_page(by, query=query)).items]
+
+    assert answer.content.startswith("There are no documents to answer from yet.")
+    for query in ("documents to answer", "YET  documents", "no docu", "refunds how"):
+        assert await found(query) == [answer.chat_id], query
+    for query in ("documents pumps", "documents how", "docu%yet", "ye_"):
+        assert await found(query) == [], query
+    assert await found("documents", colleague(department)) == []
+    await chats.delete(me, answer.chat_id)
+    assert await found("documents") == []
+
+
+async def test_a_search_reads_ones_own_messages_and_scans_nobody_elses(department: Department) -> None:
+    me = department.principal
+    other = await department.services.accounts.create_user(
+        me, email="other@alpha.example", password=PASSWORD, role=Role.VIEWER, client=ClientInfo()
+    )
+    async with department.services.database.transaction(me.organization_id) as session:
+        for user, count in ((me.user_id, 300), (other.id, 10_000)):
+            chat = Chat(organization_id=me.organization_id, user_id=user)
+            session.add(chat)
+            await session.flush()
+            await session.execute(
+                text(
+                    "INSERT INTO messages (organization_id, chat_id, role, content)"
+                    " SELECT :organization, :chat, 'user', repeat('Nothing. ', 40) FROM generate_series(1, :count)"
+                ),
+                {"organization": me.organization_id, "chat": chat.id, "count": count},
+            )
+        statement = ChatRepository(session).page(me, after=None, limit=20, words=("transfer",))
+        dialect = (await session.connection()).dialect
+        literal = statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+        plan = "\n".join((await session.scalars(text(f"EXPLAIN {literal}".replace(":", "\\:")))).all())
+    assert "Seq Scan on messages" not in plan
+    assert "ix_messages_chat_id_created_at" in plan
+
+
+async def test_a_conversation_is_named_after_its_first_question_not_after_files(department: Department) -> None:
+    chats, me = department.services.chats, department.principal
+    chat, renamed = await chats.create(me), await chats.create(me)
+    for one in (chat, renamed):
+        await chats.add_upload(me, one.id, "pay.txt, old.txt", (uuid4(),))
+    await chats.rename(me, renamed.id, "Pay")
+    for one, title in ((chat, QUESTION), (renamed, "Pay")):
+        await chats.add_question(me, one.id, QUESTION)
+        await chats.add_question(me, one.id, "And then?")
+        assert (await chats.get(me, one.id)).title == title
 
 
 async def test_a_conversation_is_renamed_and_deleted_by_its_owner_alone(department: Department) -> None:

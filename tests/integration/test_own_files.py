@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +15,8 @@ from core.identity import Principal, Role, Scope
 from db.models import Collection, Document
 from services.access import OWN_FILES
 from services.bootstrap import Services, open_services
+from services.documents.folder_sync import FolderSync
+from services.samples import mark_samples
 from services.search.retriever import SearchMode
 from services.views.uploads import Receipt
 from services.worker.container import Worker
@@ -162,3 +165,25 @@ async def test_a_viewer_who_becomes_an_editor_keeps_his_own_and_hands_in_for_eve
     assert names == {"pay.txt": OWN_FILES, "handbook.txt": "General"}
     shared = await house.services.documents.list_page(house.otto)
     assert [item.filename for item in shared.items] == ["handbook.txt"]
+
+
+async def test_samples_and_what_a_folder_brought_are_not_listed_as_handed_in(
+    department: Department, worker: Worker, tmp_path: Path
+) -> None:
+    services, me = department.services, department.principal
+    samples, folder = tmp_path / "samples", tmp_path / "drive"
+    for path in (samples / "guide.md", samples / "leave.md", folder / "drive.md"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(f"# {path.stem}\n\nThe {path.stem} says so.\n".encode())
+    await department.read(worker, "guide.md", (samples / "guide.md").read_bytes())
+    # Of the name of a sample, and somebody's own.
+    await department.read(worker, "leave.md", b"# Leave\n\nOurs is 31 days.\n")
+    await FolderSync(services.database, services.ingestion, services.documents, me, folder).run()
+
+    async def listed(*, mine: bool) -> set[str]:
+        return {view.filename for view in (await services.documents.list_page(me, mine=mine)).items}
+
+    for _ in range(2):
+        await mark_samples(services.settings, sorted(samples.iterdir()))
+        assert await listed(mine=True) == {"leave.md"}
+        assert await listed(mine=False) == {"guide.md", "leave.md", "drive.md"}

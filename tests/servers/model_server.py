@@ -164,6 +164,7 @@ class ModelServer(ABC):
                 yield word
             if self.fault is not Fault.ENDLESS:
                 return
+            yield " "
             await asyncio.sleep(0.001)
 
     def _refusal(self) -> Response | None:

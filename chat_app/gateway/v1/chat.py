@@ -52,7 +52,7 @@ async def chats(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     q: Annotated[str, Query(max_length=200)] = "",
 ) -> ChatPage:
-    """The caller's conversations, latest first."""
+    """The caller's conversations, latest first; with ``q`` those whose title or messages hold all its words."""
     return await services.chats.list_page(principal, cursor=cursor, limit=limit, query=q)
 
 

@@ -37,6 +37,9 @@ def _answer(request: dict[str, Any], parsers: dict[str, Any], limits: dict[str, 
     used = resource.getrusage(resource.RUSAGE_SELF)
     budget = int(used.ru_utime + used.ru_stime) + limits["cpu_s"] + 1
     resource.setrlimit(resource.RLIMIT_CPU, (budget, resource.RLIM_INFINITY))
+    if "import" in request:
+        importlib.import_module(request["import"])
+        return {}
     path = Path(request["path"])
     os.environ["TMPDIR"] = tempfile.tempdir = str(path.parent)
     try:
@@ -59,7 +62,7 @@ _FAILED = (
 
 
 def _drawn(path: Path, order: dict[str, Any]) -> dict[str, Any]:
-    from plugins.parser.sandbox.drawing import drawn
+    from plugins.parser.drawn import drawn
 
     return drawn(path, order)
 

@@ -9,13 +9,16 @@ import base64
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+import structlog
 
 from core.errors import DocumentError, NotFoundError
 from core.types import Box
+from plugins.parser.pages import GONE
 from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 
-GONE = "page_missing"
+log = structlog.get_logger(__name__)
+
 LIMITS = ParseLimits(memory_mb=2048, cpu_s=30, wall_s=30)
 
 
@@ -37,10 +40,18 @@ class DrawnPage:
 
 
 class PageDrawer:
-    """Draws pages of PDF files and pictures, one at a time; its process is started with the first."""
+    """Draws pages of PDF files and pictures, one at a time; its process is started with the first, or before it."""
 
     def __init__(self, limits: ParseLimits = LIMITS) -> None:
         self._pool = ParserPool(1, limits)
+
+    async def warm(self) -> None:
+        """Have the process running, with what it draws with loaded: that takes ten times as long as a page does."""
+        try:
+            await self._pool.warm("plugins.parser.drawn")
+        except (OSError, TimeoutError) as error:
+            # Whoever asks for a page is told what is wrong.
+            log.warning("drawing_process_not_started", reason=type(error).__name__)
 
     async def draw(
         self, path: Path, page: int, scale: float, *, quote: Quote | None = None, boxes: Sequence[Box] = ()
@@ -65,22 +76,3 @@ class PageDrawer:
     async def close(self) -> None:
         """End the process."""
         await self._pool.close()
-
-
-def drawn(path: Path, order: dict[str, Any]) -> dict[str, Any]:
-    """What the limited process answers to an order to draw.
-
-    Raises:
-        DocumentError: There is no such page.
-    """
-    from plugins.parser import pages
-
-    boxes, quote = [Box(*sides) for sides in order["boxes"]], order["quote"]
-    try:
-        if quote and not boxes:
-            boxes = pages.page_boxes(path, order["page"], quote["start"], quote["end"], quote["text"])
-        png = pages.render_page(path, order["page"], order["scale"], boxes)
-    except NotFoundError as error:
-        raise DocumentError(error.message, failure_code=GONE, next_step="") from error
-    marks = [[box.left, box.top, box.right, box.bottom] for box in boxes]
-    return {"drawn": {"png": base64.b64encode(png).decode(), "boxes": marks}}

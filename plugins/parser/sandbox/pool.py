@@ -215,6 +215,25 @@ class ParserPool:
         finally:
             self._free.put_nowait(child)
 
+    async def warm(self, module: str) -> None:
+        """Have a child running that has imported a module, unless all are busy: then none is cold."""
+        try:
+            child = self._free.get_nowait()
+        except asyncio.QueueEmpty:
+            return
+        try:
+            child = await self._ready(child)
+            if not child.jobs:
+                async with asyncio.timeout(self._limits.wall_s):
+                    await child.ask({"import": module})
+        except BaseException:
+            if child is not None:
+                await self._discard(child)
+                child = None
+            raise
+        finally:
+            self._free.put_nowait(child)
+
     async def close(self) -> None:
         """End all children."""
         for child in list(self._children):

@@ -18,6 +18,12 @@ document.addEventListener("click", (event) => {
   }
 }, true);
 
+// The page of one's own files leads back here; Chainlit's link keeps to itself where it was followed.
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element && event.target.closest('a[href="/files"]');
+  if (link) sessionStorage.setItem("kf-left", window.location.pathname);
+}, true);
+
 async function refresh() {
   try {
     await fetch("/api/v1/auth/refresh", {
@@ -29,12 +35,58 @@ async function refresh() {
 }
 setInterval(refresh, REFRESH_EVERY_MS);
 
-// A conversation gets its address with its first message, so that reloading comes back to it.
+// What the server tells the page: the address a conversation gets with its first message, so that reloading comes back
+// to it; and that an old one is about to be shown.
 window.addEventListener("message", (event) => {
   if (event.source !== window || event.origin !== window.location.origin) return;
-  const thread = event.data && event.data.kfThread;
-  if (thread && window.location.pathname === "/chat/") history.replaceState(history.state, "", `/chat/thread/${thread}`);
+  const { kfThread, kfResumed } = event.data || {};
+  if (kfThread && /^\/chat\/?$/.test(window.location.pathname)) history.replaceState(history.state, "", `/chat/thread/${kfThread}`);
+  if (kfResumed) openAtTheEnd();
 });
+
+// A conversation that is opened again shows its newest message, also when pictures and sources come in later; until the
+// reader touches it.
+let leaveTheEnd = () => {};
+function openAtTheEnd() {
+  leaveTheEnd();
+  const scrolled = () => {
+    const first = document.querySelector(".step");
+    return first && first.parentElement.parentElement;
+  };
+  const goToTheEnd = () => {
+    const box = scrolled();
+    if (!box) return;
+    // Chainlit measures anew how much room the last question needs to stand at the top.
+    window.dispatchEvent(new Event("resize"));
+    box.scrollTop = box.scrollHeight;
+  };
+  const grown = new ResizeObserver(goToTheEnd);
+  const shown = new MutationObserver(() => {
+    const box = scrolled();
+    if (!box) return;
+    shown.disconnect();
+    grown.observe(box.firstElementChild);
+  });
+  const touched = ["wheel", "touchstart", "pointerdown", "keydown"];
+  leaveTheEnd = () => {
+    grown.disconnect();
+    shown.disconnect();
+    touched.forEach((name) => window.removeEventListener(name, leaveTheEnd, true));
+  };
+  touched.forEach((name) => window.addEventListener(name, leaveTheEnd, true));
+  shown.observe(document.body, { childList: true, subtree: true });
+}
+
+// Chainlit's search of conversations has one sentence for "none yet" and for "none found". Its text node stays, so that
+// the page may take it away again.
+const NONE_FOUND = navigator.language.startsWith("de") ? (text) => `Keine Unterhaltung erwähnt „${text}“.` : (text) => `No conversation mentions “${text}”.`;
+new MutationObserver(() => {
+  const empty = document.querySelector("[role=dialog] [cmdk-empty]");
+  const looked = document.querySelector("[role=dialog] [cmdk-input]")?.value.trim();
+  if (!empty || !looked || empty.querySelector("svg")) return;
+  const said = document.createTreeWalker(empty, NodeFilter.SHOW_TEXT).nextNode();
+  if (said && said.nodeValue !== NONE_FOUND(looked)) said.nodeValue = NONE_FOUND(looked);
+}).observe(document.body, { childList: true, subtree: true });
 
 // Chainlit goes to its own sign-in page without asking the server; ours is elsewhere.
 function leaveChainlitsSignIn() {

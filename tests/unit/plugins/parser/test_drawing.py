@@ -55,11 +55,35 @@ async def test_a_page_that_is_not_there_is_said_to_be_missing(drawer: PageDrawer
 
 async def test_nothing_is_drawn_in_this_process_and_its_child_may_die(drawer: PageDrawer, file: Path) -> None:
     await drawer.draw(file, 1, 1.0)
-    (child,) = [one for one in psutil.Process().children() if "plugins.parser.sandbox.child" in " ".join(one.cmdline())]
+    (child,) = _children()
     os.kill(child.pid, signal.SIGKILL)
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110 - its parent is told later
         await asyncio.sleep(0.01)
     assert (await drawer.draw(file, 2, 1.0)).png
+
+
+async def test_a_warm_process_has_what_it_needs_before_the_first_page_and_draws_it(
+    drawer: PageDrawer, file: Path
+) -> None:
+    await drawer.warm()
+    (child,) = _children()
+    assert any("pdfium" in mapped.path for mapped in child.memory_maps())
+    await drawer.warm()
+    assert (await drawer.draw(file, 1, 1.0)).png
+    assert _children() == [child]
+
+
+async def test_warming_never_waits_for_a_page_that_is_being_drawn(drawer: PageDrawer, file: Path) -> None:
+    drawing = asyncio.create_task(drawer.draw(file, 1, 1.0))
+    await asyncio.sleep(0)
+    await drawer.warm()
+    assert not drawing.done()
+    assert (await drawing).png
+
+
+def _children() -> list[psutil.Process]:
+    """The drawing processes of this one."""
+    return [one for one in psutil.Process().children() if "plugins.parser.sandbox.child" in " ".join(one.cmdline())]
 
 
 async def test_a_page_that_takes_too_long_cannot_be_drawn_and_the_next_step_is_said(file: Path) -> None:

@@ -20,6 +20,8 @@ from core.events import (
     RefusalEvent,
     RefusalReason,
     ReplacedEvent,
+    SentenceEvent,
+    Support,
     TokenEvent,
 )
 from services.commands import answers
@@ -74,6 +76,41 @@ async def test_text_is_written_as_it_comes_and_sources_follow_in_order() -> None
         "  [2] leave.pdf, Leave › Parents: “Thirty days.”",
         "  Note: No model is configured.",
     ]
+
+
+async def test_a_sentence_nothing_supports_is_marked_as_the_chat_marks_it() -> None:
+    written: list[str] = []
+    first, second, third = "Thirty days [1].", " Forty for pilots [1].", " Ask Otto."
+    events = stream(
+        CitationEvent(citation=citation(1)),
+        TokenEvent(text=first),
+        SentenceEvent(start=0, end=16, citations=(1,), support=Support.SUPPORTED),
+        TokenEvent(text=second),
+        SentenceEvent(start=17, end=38, citations=(1,), support=Support.UNSUPPORTED),
+        TokenEvent(text=third),
+        SentenceEvent(start=39, end=48, support=Support.NOT_A_CLAIM),
+        DONE,
+    )
+    answer = await answers.read(events, written.append)
+    shown = "Thirty days [1]. Forty for pilots [1]. [not in the sources] Ask Otto."
+    assert "".join(written) == answer.marked == shown
+    assert "Sentences marked “not in the sources” are not supported" in answers.sources(answer)
+    told = json.loads(answer.as_json())
+    assert (told["answer"], told["unsupported"]) == (first + second + third, ["Forty for pilots [1]."])
+
+
+async def test_what_was_withdrawn_leaves_no_marks_and_no_sources() -> None:
+    answer = await answers.read(
+        stream(
+            CitationEvent(citation=citation(1)),
+            TokenEvent(text="Forty [1]."),
+            SentenceEvent(start=0, end=10, citations=(1,), support=Support.UNSUPPORTED),
+            ReplacedEvent(text="", reason="Another model goes on."),
+            TokenEvent(text="Thirty."),
+            DONE,
+        )
+    )
+    assert (answer.marked, answers.sources(answer)) == ("Thirty.", "")
 
 
 async def test_replaced_text_takes_the_place_of_what_was_shown() -> None:
