@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -42,7 +43,8 @@ from tests.fixtures.application import CLIENT, PASSWORD, Department, make_depart
 from tests.integration.test_gateway import api as api  # the fixture
 from tests.integration.test_gateway import sign_in
 from tests.integration.test_removal import add_collection, store_stray
-from tests.integration.test_worker_killed import worker_process
+from tests.support.waiting import until
+from tests.support.worker_process import worker_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,12 @@ async def test_vectors_of_a_deleted_organisation_that_came_late_go(
     other = await make_department(services, "beta")
     principal = operator_of(department)
     await services.tenants.delete_organization(principal, other.principal.organization_id, client=CLIENT)
-    async with asyncio.timeout(30):
-        while True:
-            (view,) = await services.tenants.deletions(principal)
-            if view.completed_at:
-                break
-            await asyncio.sleep(0.1)
+
+    async def completed() -> bool:
+        (view,) = await services.tenants.deletions(principal)
+        return view.completed_at is not None
+
+    await until(completed)
     await store_stray(other, uuid4(), uuid4(), uuid4())
     assert (await caretaker.round(MaintenanceKind.VECTORS)).details == {"orphan vectors": 1}
     assert await vectors_of(other) == 0
@@ -133,11 +135,12 @@ async def test_a_document_whose_vectors_are_lost_is_read_again(
     async with caretaker.database.transaction() as session:
         inside = set(await session.scalars(select(IndexedVersion.version_id)))
     assert inside == {kept.version_id}
-    async with worker_process(environment, tmp_path / "worker.log"), asyncio.timeout(60):
-        while True:
-            if await vectors_of(department) == before:
-                break
-            await asyncio.sleep(0.1)
+
+    async def as_before() -> bool:
+        return await vectors_of(department) == before
+
+    async with worker_process(environment, tmp_path / "worker.log"):
+        await until(as_before)
     assert (await caretaker.round(MaintenanceKind.VECTORS)).found == 0
 
 
@@ -352,13 +355,13 @@ async def test_the_operator_starts_rounds_and_deletes_organisations_through_the_
     assert (await api.get("/api/v1/documents", headers=theirs)).status_code == 401
     own = await api.delete(f"/api/v1/organizations/{department.principal.organization_id}", headers=admin)
     assert (own.status_code, own.json()["detail"]) == (409, "It has the only operator of this installation.")
-    async with asyncio.timeout(60):
-        while True:
-            reports = (await api.get("/api/v1/maintenance", headers=admin)).json()
-            deletions = (await api.get("/api/v1/organizations/deletions", headers=admin)).json()
-            if reports[0]["ended_at"] and deletions[0]["completed_at"]:
-                break
-            await asyncio.sleep(0.2)
+
+    async def ended() -> tuple[Any, Any] | None:
+        reports = (await api.get("/api/v1/maintenance", headers=admin)).json()
+        deletions = (await api.get("/api/v1/organizations/deletions", headers=admin)).json()
+        return (reports, deletions) if reports[0]["ended_at"] and deletions[0]["completed_at"] else None
+
+    reports, deletions = await until(ended)
     assert (reports[0]["kind"], reports[0]["error"]) == ("files", None)
     assert deletions[0]["left"] == {}
     assert [one["name"] for one in (await api.get("/api/v1/organizations", headers=admin)).json()] == ["alpha"]

@@ -38,7 +38,8 @@ from services.worker.container import Worker, open_worker
 from tests.fixtures.application import CLIENT, PASSWORD, Department, make_department
 from tests.fixtures.outages import impatient, silent_vector_store, without_redis
 from tests.fixtures.postgres import PostgresServer
-from tests.integration.test_worker_killed import until, worker_process
+from tests.support.waiting import until
+from tests.support.worker_process import until_ended, worker_process
 
 FILES = 16
 
@@ -70,11 +71,11 @@ class Cellar:
 
     async def all_closed(self) -> None:
         """Wait until a worker has ended every deletion."""
-        async with asyncio.timeout(60):
-            while True:
-                if not await self.open_receipts():
-                    return
-                await asyncio.sleep(0.1)
+
+        async def none_open() -> bool:
+            return not await self.open_receipts()
+
+        await until(none_open)
 
     async def make_due(self) -> None:
         """As if the last lease had ended and it were time to try again."""
@@ -238,13 +239,13 @@ async def test_a_collection_deleted_amid_its_reading_goes_whole_and_no_other(
     same = f"Valve A0 opens at {3} bar. " * 60
     kept = await department.upload("kept.txt", same.encode())
     async with worker_process(environment, tmp_path / "worker.log"):
-        await until(department, 3)
+        await until_ended(department, 3)
         view = await services.removal.delete_collection(department.principal, doomed, client=CLIENT)
         hits = await services.search.search(department.principal, "At how many bar does valve A1 open?", limit=50)
         assert not {hit.filename for hit in hits} - {"kept.txt"}
         with pytest.raises(NotFoundError):
             await department.upload("late.txt", b"Too late.", doomed)
-        await until(department, 1)
+        await until_ended(department, 1)
         await cellar.all_closed()
         assert await cellar.scan_again(view.id) == {}
     (receipt,) = await services.removal.receipts(department.principal)

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 PATIENCE_S = 60.0
@@ -14,8 +14,15 @@ PATIENCE_S = 60.0
 _LOOK_EVERY_S = 0.01
 
 
+@overload
+async def until(condition: Callable[[], Awaitable[T | None]], *, within_s: float = ..., every_s: float = ...) -> T: ...
+@overload
+async def until(condition: Callable[[], T | None], *, within_s: float = ..., every_s: float = ...) -> T: ...
 async def until(
-    condition: Callable[[], T | Awaitable[T]], *, within_s: float = PATIENCE_S, every_s: float = _LOOK_EVERY_S
+    condition: Callable[[], T | Awaitable[T | None] | None],
+    *,
+    within_s: float = PATIENCE_S,
+    every_s: float = _LOOK_EVERY_S,
 ) -> T:
     """Look until the condition gives something true, and return that.
 
@@ -25,14 +32,14 @@ async def until(
     deadline = time.monotonic() + within_s
     while True:
         found = condition()
-        value: T = await found if inspect.isawaitable(found) else found
+        value: T | None = await found if inspect.isawaitable(found) else found
         if value:
             return value
         assert time.monotonic() < deadline, f"after {within_s:g} s still {value!r}: {_words(condition)}"
         await asyncio.sleep(every_s)
 
 
-def until_now(condition: Callable[[], T], *, within_s: float = PATIENCE_S, every_s: float = _LOOK_EVERY_S) -> T:
+def until_now(condition: Callable[[], T | None], *, within_s: float = PATIENCE_S, every_s: float = _LOOK_EVERY_S) -> T:
     """The same where no event loop runs."""
     deadline = time.monotonic() + within_s
     while not (value := condition()):

@@ -22,7 +22,8 @@ class WordEmbedding:
     max_tokens = 256
 
     async def embed_text(self, text: str, *, kind: EmbeddingKind = EmbeddingKind.QUERY) -> Vector:
-        return (await self.embed_batch([text], kind=kind))[0]
+        vector: Vector = (await self.embed_batch([text], kind=kind))[0]
+        return vector
 
     async def embed_batch(
         self, texts: Sequence[str], batch_size: int = 32, *, kind: EmbeddingKind = EmbeddingKind.PASSAGE

@@ -69,7 +69,7 @@ async def test_a_second_owner_is_refused_before_ports_are_looked_at(tmp_path: Pa
 
 
 @pytest.fixture
-def outside(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def outside(own_environment: None, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Stores that somebody else runs, named in the environment."""
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
