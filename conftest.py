@@ -10,6 +10,7 @@ pytest_plugins = (
     "tests.fixtures.chroma",
     "tests.fixtures.surroundings",
     "tests.fixtures.benchmarks",
+    "tests.fixtures.caretaker",
 )
 
 # A busy machine must not fail a property, and a run must be repeatable; hunts with other examples are made by hand.

@@ -19,9 +19,8 @@ from services.tasks.leases import LeaseKeeper
 from services.views.search import SearchHit
 from services.views.uploads import Receipt
 from tests.fixtures.application import CLIENT, Department
-from tests.integration.test_maintenance import Caretaker
-from tests.integration.test_maintenance import caretaker as caretaker  # the fixture
 from tests.integration.test_pipeline import change
+from tests.support.caretaker import Caretaker
 from tests.support.waiting import PATIENCE_S, until
 
 PAGES = 3 * BATCH - 10
