@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 import coverage
+from coverage.exceptions import NoDataError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,7 +87,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=ROOT / "pyproject.toml")
     parser.add_argument("--only-show", action="store_true", help="judge nothing: not all tests were run")
     given = parser.parse_args(arguments)
-    found = shares(given.data, given.config, needed(given.config))
+    try:
+        found = shares(given.data, given.config, needed(given.config))
+    except NoDataError:
+        print(f"Nothing was counted in {given.data}.", file=sys.stderr)
+        return 1
     print(f"{'package':<12}{'lines':>7}{'ran':>7}{'share':>10}{'needed':>10}")
     for share in found:
         print(told(share))
