@@ -8,6 +8,9 @@ pytest_plugins = (
     "tests.fixtures.application",
     "tests.fixtures.contract_lines",
     "tests.fixtures.chroma",
+    "tests.fixtures.surroundings",
+    "tests.fixtures.benchmarks",
+    "tests.fixtures.caretaker",
 )
 
 # A busy machine must not fail a property, and a run must be repeatable; hunts with other examples are made by hand.

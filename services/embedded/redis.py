@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError
 
 from core.errors import ConfigurationError
@@ -131,7 +133,14 @@ def _configuration(server: EmbeddedRedis, home: Path) -> str:
 
 
 async def _answers(server: EmbeddedRedis) -> bool:
-    client = redis.asyncio.Redis(host=server.host, port=server.port, password=server.password, socket_timeout=3)
+    client = redis.asyncio.Redis(
+        host=server.host,
+        port=server.port,
+        password=server.password,
+        socket_timeout=3,
+        # Whoever waits for the server asks again himself, and sooner than the library would.
+        retry=Retry(NoBackoff(), 0),
+    )
     try:
         await client.ping()
     except AuthenticationError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -13,6 +12,7 @@ from core.types import PluginStatus
 from plugins.cache.memory import MemoryCache
 from plugins.cache.redis import RedisCache
 from plugins.interfaces import CacheProvider, Plugin, PluginContext
+from tests.support.waiting import until
 
 
 @pytest.fixture(params=[RedisCache, MemoryCache], ids=["redis", "memory"])
@@ -45,9 +45,12 @@ async def test_deleting_tells_whether_it_was_there(cache: CacheProvider) -> None
 async def test_value_ends_with_its_time(cache: CacheProvider) -> None:
     await cache.set("k", b"v", 1)
     assert await cache.exists("k")
-    await asyncio.sleep(1.05)
+
+    async def ended() -> bool:
+        return not await cache.exists("k")
+
+    await until(ended)
     assert await cache.get("k") is None
-    assert not await cache.exists("k")
 
 
 @pytest.mark.parametrize("seconds", [0, -1])

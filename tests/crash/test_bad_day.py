@@ -38,9 +38,12 @@ from tests.crash.generated import GeneratedFile, generated
 from tests.fixtures.application import CLIENT, Department, make_department
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.redis import RedisServer, running_redis
+from tests.support.waiting import until
 
 ENDED = {TaskStatus.COMPLETED, TaskStatus.FAILED}
 SEED = 7
+DAY_S = 3600.0
+"""The limit of a test ends the small run long before."""
 
 
 @dataclass(slots=True)
@@ -116,29 +119,37 @@ def restart(postgres: PostgresServer) -> None:
 
 async def hand_in(department: Department, file: GeneratedFile) -> Receipt:
     """As a client does it: again, until there is a receipt."""
-    while True:
-        try:
+
+    async def handed_in() -> Receipt | None:
+        with suppress(KnowledgeFoundryError):
             return await department.upload(file.name, file.content)
-        except KnowledgeFoundryError:
-            await asyncio.sleep(0.2)
+        return None
+
+    return await until(handed_in, within_s=DAY_S)
 
 
 async def receipts(department: Department, ids: Sequence[UUID]) -> list[Receipt]:
     tasks, me = department.services.tasks, department.principal
-    while True:
-        try:
+
+    async def told() -> list[Receipt]:
+        with suppress(KnowledgeFoundryError):
             return [await tasks.receipt(me, task_id) for task_id in ids]
-        except KnowledgeFoundryError:
-            await asyncio.sleep(0.2)
+        return []
+
+    return await until(told, within_s=DAY_S)
 
 
 async def until_all_ended(department: Department, ids: list[UUID]) -> dict[UUID, Receipt]:
     ended: dict[UUID, Receipt] = {}
-    while waiting := [task_id for task_id in ids if task_id not in ended]:
-        for receipt in await receipts(department, waiting[:50]):
+
+    async def all_ended() -> bool:
+        waiting = [task_id for task_id in ids if task_id not in ended]
+        for receipt in await receipts(department, waiting[:50]) if waiting else ():
             if receipt.status in ENDED:
                 ended[receipt.task_id] = receipt
-        await asyncio.sleep(0.1)
+        return len(ended) == len(ids)
+
+    await until(all_ended, within_s=DAY_S, every_s=0.1)
     return ended
 
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from core.identity import Role
 from services.bootstrap import open_services
 from services.setup import create_organization
 from tests.fixtures.application import PASSWORD
+from tests.support.waiting import until
 
 EMAIL = "ada@alpha.example"
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
@@ -33,7 +34,6 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-STARTS_WITHIN_S = 180
 # A worker builds its model at its first document, and two test processes share the cores.
 expect.set_options(timeout=45_000)
 ADMIN = Path(__file__).resolve().parents[2] / "admin_app" / "main.py"
@@ -165,14 +165,16 @@ async def _process(arguments: tuple[str, ...], environ: dict[str, str], folder: 
 
 async def _until_answers(url: str, log: Path) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
-        for _ in range(STARTS_WITHIN_S * 10):
-            try:
-                if (await client.get(url)).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(0.1)
-    raise AssertionError(await asyncio.to_thread(log.read_text, encoding="utf-8"))
+
+        async def answers() -> bool:
+            with suppress(httpx.TransportError):
+                return (await client.get(url)).status_code == 200
+            return False
+
+        try:
+            await until(answers, every_s=0.1)
+        except AssertionError as error:
+            raise AssertionError(await asyncio.to_thread(log.read_text, encoding="utf-8")) from error
 
 
 def _free_port() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from services.bootstrap import Services, open_services
 from services.setup import create_organization, local_principal
 from tests.e2e.conftest import EMAIL, Site, StartSite
 from tests.fixtures.application import PASSWORD
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -219,12 +219,12 @@ def _gone(name: str, what: str = "") -> re.Pattern[str]:
 async def _all_removed(services: Services, count: int) -> None:
     """So many receipts are complete, with nothing left."""
     principal = await local_principal(services)
-    async with asyncio.timeout(60):
-        while True:
-            receipts = await services.removal.receipts(principal)
-            if all(receipt.completed_at for receipt in receipts):
-                break
-            await asyncio.sleep(0.2)
+
+    async def complete() -> bool:
+        return all(receipt.completed_at for receipt in await services.removal.receipts(principal))
+
+    await until(complete, every_s=0.2)
+    receipts = await services.removal.receipts(principal)
     assert len(receipts) == count
     assert not any(receipt.left for receipt in receipts)
 
@@ -286,10 +286,11 @@ async def _hand_in(site: Site, email: str) -> None:
         client.cookies.clear()
         note = {"file": ("note.md", b"The relief valve opens at 6 bar.")}
         receipt = (await client.post("/api/v1/documents", files=note)).json()
-        async with asyncio.timeout(45):
-            while receipt["status"] != "completed":
-                await asyncio.sleep(0.2)
-                receipt = (await client.get(f"/api/v1/tasks/{receipt['task_id']}")).json()
+
+        async def read() -> bool:
+            return bool((await client.get(f"/api/v1/tasks/{receipt['task_id']}")).json()["status"] == "completed")
+
+        await until(read, every_s=0.1)
 
 
 async def _drawn(page: Page) -> None:

@@ -21,6 +21,7 @@ from chat_app.ui.sockets import SESSION_ENDED
 from services.bootstrap import Services
 from tests.fixtures.application import PASSWORD, Department, make_department
 from tests.integration.test_gateway import settings_of_tests
+from tests.support.waiting import until
 
 PAGE = "/chat/"
 CLOSED = [
@@ -63,8 +64,7 @@ async def address(services: Services, tmp_path: Path) -> AsyncIterator[str]:
     config = uvicorn.Config(create_app(settings_of_tests(tmp_path), opened), port=0, log_level="critical")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait for
-        await asyncio.sleep(0.01)
+    await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True

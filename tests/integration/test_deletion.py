@@ -27,7 +27,7 @@ from services.worker.container import Worker, open_worker
 from tests.fixtures.application import Department, make_department
 from tests.fixtures.outages import impatient, silent_vector_store
 from tests.fixtures.postgres import PostgresServer
-from tests.integration.test_worker_killed import until, worker_process
+from tests.support.worker_process import until_ended, worker_process
 
 FILES = 24
 BACKUP_DAYS = 14
@@ -71,13 +71,13 @@ async def test_nothing_is_left_of_an_organisation_deleted_amid_its_reading(
     mine = department.principal.organization_id
     await house.redis.set(f"cache:{mine}:answer", "42 bar")
     async with worker_process(environment, tmp_path / "worker.log") as process:
-        await until(department, 4)
+        await until_ended(department, 4)
         await ask(department, "At how many bar does valve A1 open?")
         receipt = await house.deletion.delete(mine, requested_by="test")
         assert process.returncode is None
-        await until(other, 1)
+        await until_ended(other, 1)
         await other.upload("later.txt", b"The later gauge of beta reads 7 bar.")
-        await until(other, 2)
+        await until_ended(other, 2)
         # The worker had documents of it in hand; what it wrote after losing them would be found now.
         assert await house.deletion.scan(mine) == {}
     assert receipt.left == {}

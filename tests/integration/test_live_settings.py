@@ -27,8 +27,8 @@ from tests.fixtures.application import CLIENT, PASSWORD, Department, assert_boun
 from tests.integration.test_gateway import settings_of_tests
 from tests.servers.model_server import Fault
 from tests.servers.openai_server import MODEL, OpenAIServer
+from tests.support.waiting import until
 
-WITHIN_S = 8.0
 HANDBOOK = b"# Pumps\n\nThe pump P-400 needs service every 2,000 operating hours. Its filter costs 48 EUR.\n"
 QUESTION = "How often does the pump P-400 need service?"
 
@@ -61,21 +61,12 @@ def saved(live: ServiceReloader) -> SettingsService:
     return live().saved_settings
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what the watch does by itself."""
-    async with asyncio.timeout(WITHIN_S):
-        while not condition():  # noqa: ASYNC110 - the application offers no event for it
-            await asyncio.sleep(0.05)
-
-
-async def test_a_saved_change_is_in_force_in_every_process_within_seconds(
+async def test_a_saved_change_comes_into_force_in_every_process_by_itself(
     live: ServiceReloader, operator: Principal, saved: SettingsService
 ) -> None:
     async with open_reloader(grace_s=0.0) as other:
-        began = asyncio.get_running_loop().time()
         version = await saved.save(operator, {"retrieval.rerank_top_k": 3}, reason="fewer passages", client=CLIENT)
         await until(lambda: all(one().settings.retrieval.rerank_top_k == 3 for one in (live, other)))
-        assert asyncio.get_running_loop().time() - began < WITHIN_S
     async with open_reloader() as later:
         assert later().settings.retrieval.rerank_top_k == 3
     listed = await saved.history(operator)

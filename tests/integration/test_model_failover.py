@@ -37,6 +37,7 @@ from plugins.llm.routing.router import Route, Router, RoutingPolicy
 from plugins.reranker.none import NoReranker
 from tests.servers.model_server import event
 from tests.servers.openai_server import MODEL, OpenAIServer
+from tests.support.waiting import until
 
 QUESTIONS, AT_ONCE = 200, 10
 HELD_BEFORE_DEATH = 3
@@ -194,11 +195,9 @@ def counted(provider: str) -> tuple[float, float, float]:
 
 async def kill_amid_answers(server: CountingServer) -> None:
     """Let a few answers pass, hold some in their midst, and then end the server."""
-    while server.opened < 20:  # noqa: ASYNC110 - requests of the test, counted by the server
-        await asyncio.sleep(0.01)
+    await until(lambda: server.opened >= 20)
     server.holds_all = True
-    while server.held < HELD_BEFORE_DEATH:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await until(lambda: server.held >= HELD_BEFORE_DEATH)
     server.kill()
 
 

@@ -25,8 +25,8 @@ from services.worker import index_migration
 from services.worker.container import Worker, open_worker
 from tests.fixtures.application import Department, assert_bound_by_policies, make_department
 from tests.servers.qdrant_server import QdrantServer
+from tests.support.waiting import until
 
-WITHIN_S = 20.0
 MANUALS = {
     "pumps.md": b"# Pumps\n\nThe pump P-400 needs service every 2,000 operating hours. Its filter costs 48 EUR.\n",
     "boilers.md": b"# Boilers\n\nThe relief valve of the boiler B-7 opens at 6 bar.\n\n# Flue\n\nSwept twice.\n",
@@ -58,9 +58,7 @@ class Stack:
         """Write the file as an operator does, and wait until both processes have read it."""
         self.settings |= sections
         self.file.write_text(yaml.safe_dump(self.settings), encoding="utf-8")
-        async with asyncio.timeout(WITHIN_S):
-            while not (there(self.live()) and self.is_same_everywhere):  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(0.05)
+        await until(lambda: there(self.live()) and self.is_same_everywhere)
 
     @property
     def is_same_everywhere(self) -> bool:

@@ -27,6 +27,7 @@ from services.tasks.leases import LeaseKeeper
 from services.views.uploads import Receipt
 from services.worker.dispatcher import LONG_FILE_BYTES, OVERTAKEN_FOR_S, PAUSE_S, Dispatcher
 from tests.fixtures.application import Department, make_department
+from tests.support.waiting import until
 
 
 class Reader:
@@ -184,10 +185,12 @@ async def test_a_database_that_is_away_postpones_and_ends_nothing(
     reader = Reader()
     dispatcher = Dispatcher(nowhere, lambda: pipeline(department.services, reader), places=2)
     with capture_logs() as logs, serving(dispatcher) as task:
-        async with asyncio.timeout(20):
-            while not logs:
-                dispatcher.wake()
-                await asyncio.sleep(0)
+
+        def said() -> bool:
+            dispatcher.wake()
+            return bool(logs)
+
+        await until(said)
         assert logs[0]["event"] == "dispatch_postponed"
         assert not task.done()
         await end(task)
@@ -220,10 +223,12 @@ async def test_where_memory_is_short_one_document_is_read_at_a_time(
     )
     with serving(dispatcher):
         assert len(await reader.until(1)) == 1
-        async with asyncio.timeout(20):
-            while looks[0] < 3:
-                dispatcher.wake()
-                await asyncio.sleep(0.01)
+
+        def looked() -> bool:
+            dispatcher.wake()
+            return looks[0] >= 3
+
+        await until(looked)
         assert len(dispatcher.in_hand) == 1
         left[0] = 500.0
         dispatcher.wake()

@@ -21,7 +21,7 @@ from services.search.retriever import SearchMode
 from services.views.uploads import Receipt
 from services.worker.container import Worker
 from tests.fixtures.application import CLIENT, Department
-from tests.integration.test_removal import add_person
+from tests.support.cellar import add_person
 
 SECRET = b"The pay of the Zwiebelturm keeper is 4711 crowns a month."
 QUESTION = "What is the pay of the Zwiebelturm keeper?"

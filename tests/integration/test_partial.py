@@ -19,9 +19,9 @@ from services.tasks.leases import LeaseKeeper
 from services.views.search import SearchHit
 from services.views.uploads import Receipt
 from tests.fixtures.application import CLIENT, Department, read_task
-from tests.integration.test_maintenance import Caretaker
-from tests.integration.test_maintenance import caretaker as caretaker  # the fixture
 from tests.integration.test_pipeline import change
+from tests.support.caretaker import Caretaker
+from tests.support.waiting import PATIENCE_S, until
 
 PAGES = 3 * BATCH - 10
 HELD = f"Valve {PAGES} "
@@ -81,13 +81,17 @@ async def half_read(
             pipeline(department, embedding, partially=allowed), department.principal.organization_id, receipt.task_id
         )
     )
-    async with asyncio.timeout(60):
-        await embedding.held.wait()
-        while ((await now(department, receipt)).pages_done or 0) < 2 * BATCH:  # noqa: ASYNC110 - there is no event for it
-            await asyncio.sleep(0.02)
-        # What was checkpointed last is published next.
-        while answers and not any(hit.pages_read == (2 * BATCH, PAGES) for hit in await found(department)):  # noqa: ASYNC110 - the same
-            await asyncio.sleep(0.02)
+
+    async def checkpointed() -> bool:
+        return ((await now(department, receipt)).pages_done or 0) >= 2 * BATCH
+
+    async def published() -> bool:
+        return any(hit.pages_read == (2 * BATCH, PAGES) for hit in await found(department))
+
+    await asyncio.wait_for(embedding.held.wait(), PATIENCE_S)
+    await until(checkpointed)
+    if answers:
+        await until(published)
     try:
         yield embedding, reading
     finally:

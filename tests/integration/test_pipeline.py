@@ -27,6 +27,7 @@ from services.tasks.leases import Lease, LeaseKeeper, LeaseLostError
 from services.views.uploads import Receipt
 from services.worker.container import Worker, every, open_worker
 from tests.fixtures.application import CLIENT, Department, read_task
+from tests.support.waiting import until
 
 MANUAL = b"# Valves\n\nThe relief valve opens at 6 bar.\n"
 QUESTION = "At how many bar does the relief valve open?"
@@ -201,12 +202,12 @@ async def test_a_heartbeat_keeps_the_task_from_everybody_else(department: Depart
 async def moved_on(department: Department, task_id: UUID) -> None:
     """Wait until a heartbeat has moved the end of the lease on."""
     statement = select(Task.lease_until > func.now() + text("interval '10 s'")).where(Task.id == task_id)
-    async with asyncio.timeout(10):
-        while True:
-            async with department.services.database.transaction(department.principal.organization_id) as session:
-                if await session.scalar(statement):
-                    return
-            await asyncio.sleep(0.01)
+
+    async def moved() -> bool | None:
+        async with department.services.database.transaction(department.principal.organization_id) as session:
+            return await session.scalar(statement)
+
+    await until(moved)
 
 
 async def test_who_lost_the_lease_is_stopped_and_can_write_nothing_more(department: Department) -> None:
@@ -261,9 +262,7 @@ async def test_a_heartbeat_that_the_database_does_not_hear_is_tried_again(
         with capture_logs() as logs:
             async with cut_off.kept(lease):
                 await change(department, receipt.task_id, lease_until=func.now() + text("interval '1 s'"))
-                async with asyncio.timeout(10):
-                    while not [entry for entry in logs if entry["event"] == "heartbeat_missed"]:  # noqa: ASYNC110
-                        await asyncio.sleep(0.01)
+                await until(lambda: any(entry["event"] == "heartbeat_missed" for entry in logs))
                 socket.symlink_to(Path(address.host) / socket.name)
                 await moved_on(department, receipt.task_id)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -25,6 +24,7 @@ from services.worker.container import Worker, open_worker
 from services.worker.superseded import Superseded
 from tests.fixtures.application import Department, make_department
 from tests.servers.qdrant_server import QdrantServer
+from tests.support.waiting import until
 
 PARTS = (
     "valve",
@@ -113,10 +113,12 @@ async def answering(house: Department) -> set[UUID | None]:
 
 async def settle(installation: Installation, house: Department) -> None:
     """Until only versions that answer are indexed; the worker's own housekeeping may be at it as well."""
-    async with asyncio.timeout(30):
-        while await indexed(house) != await answering(house):
-            if not await installation.superseded.run():
-                await asyncio.sleep(0.02)
+
+    async def settled() -> bool:
+        await installation.superseded.run()
+        return await indexed(house) == await answering(house)
+
+    await until(settled)
 
 
 async def _recall(installation: Installation, editions: int) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import func, select, text
@@ -15,41 +11,11 @@ from sqlalchemy import func, select, text
 from core.states import TaskStatus
 from db.models import DocumentChunk, DocumentVersion
 from db.repositories.lexical import CHUNKS
-from services.views.uploads import Receipt
 from tests.fixtures.application import Department
 from tests.fixtures.documents import pdf_pages
+from tests.support.worker_process import until_ended, worker_process
 
 FILES = 30
-WITHIN_S = 90
-
-
-@asynccontextmanager
-async def worker_process(environment: dict[str, str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A worker as production runs it."""
-    with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "jobs.worker", env={**os.environ, **environment}, stdout=output, stderr=output
-        )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
-
-
-async def receipts(department: Department) -> tuple[Receipt, ...]:
-    return await department.services.tasks.list_tasks(department.principal, limit=200)
-
-
-async def until(department: Department, done: int) -> tuple[Receipt, ...]:
-    """Wait until so many files have ended."""
-    async with asyncio.timeout(WITHIN_S):
-        while True:
-            found = await receipts(department)
-            if sum(receipt.status in {TaskStatus.COMPLETED, TaskStatus.FAILED} for receipt in found) >= done:
-                return found
-            await asyncio.sleep(0.05)
 
 
 def children_of(pid: int) -> set[int]:
@@ -74,12 +40,12 @@ async def test_thirty_files_and_a_worker_killed_amid_them(
     orphans: set[int] = set()
     for done in (4, 10):
         async with worker_process(environment, tmp_path / "worker.log") as worker:
-            await until(department, done)
+            await until_ended(department, done)
             orphans |= children_of(worker.pid)
             os.kill(worker.pid, signal.SIGKILL)
             await worker.wait()
     async with worker_process(environment, tmp_path / "worker.log"):
-        ended = await until(department, FILES)
+        ended = await until_ended(department, FILES)
     failed = {receipt.filename for receipt in ended if receipt.status is TaskStatus.FAILED}
     assert failed == {f"valve-{number}.pdf" for number in (9, 19, 29)}
     assert {receipt.failure_code for receipt in ended if receipt.status is TaskStatus.FAILED} == {"corrupt"}

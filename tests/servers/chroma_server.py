@@ -10,9 +10,8 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +24,7 @@ from starlette.routing import Route
 
 from tests.servers.loopback import listening
 from tests.servers.silence import SilentServer
+from tests.support.waiting import until_now
 
 KEY = "chroma-test-key"
 RETRY_AFTER_S = 7
@@ -69,15 +69,14 @@ def chroma_process(folder: Path) -> Iterator[str]:
 
 
 def _await_answer(address: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while True:
-        try:
+    def answers() -> bool:
+        assert process.poll() is None, "the server ended"
+        with suppress(httpx.TransportError):
             httpx.get(f"{address}/api/v2/heartbeat", timeout=5).raise_for_status()
-            return
-        except httpx.TransportError:
-            if process.poll() is not None or time.monotonic() > until:
-                raise
-        time.sleep(0.05)
+            return True
+        return False
+
+    until_now(answers, every_s=0.05)
 
 
 class ChromaDoor(SilentServer):

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.support.waiting import until
+
 
 @asynccontextmanager
 async def listening(make: Callable[[str], ASGIApp]) -> AsyncIterator[str]:
@@ -24,8 +26,7 @@ async def listening(make: Callable[[str], ASGIApp]) -> AsyncIterator[str]:
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait for
-                await asyncio.sleep(0.01)
+            await until(lambda: server.started)
             yield address
         finally:
             server.should_exit = True

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.support.waiting import until
+
 WORDS = ("Refunds ", "take ", "14 ", "days ", "[1].")
 
 
@@ -101,8 +103,7 @@ class ModelServer(ABC):
             server = self._server = uvicorn.Server(config)
             task = asyncio.create_task(server.serve(sockets=[listener]))
             try:
-                while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait for
-                    await asyncio.sleep(0.01)
+                await until(lambda: server.started)
                 yield self
             finally:
                 server.should_exit = True

@@ -30,12 +30,12 @@ from core.types import (
 from graph.build import AnswerGraph, build_graph, run
 from graph.context import AnswerSettings, GraphContext, Retrieval
 from graph.state import AnswerState
-from plugins.embedding.onnx import OnnxEmbedding
 from plugins.interfaces import CompletionStream, EmbeddingProvider, LLMProvider, PluginContext, Reranker, RoutedModel
 from plugins.llm.extractive import ExtractiveProvider
 from plugins.llm.routing.breaker import BreakerPolicy, Breakers
 from plugins.llm.routing.router import Route, Router, RoutingPolicy
 from plugins.reranker.none import NoReranker, NoRerankerOptions
+from tests.support.word_embedding import WordEmbedding
 
 PRINCIPAL = Principal(uuid4(), uuid4(), Role.VIEWER, "reader@alpha.example")
 Event = TypeVar("Event")
@@ -313,13 +313,11 @@ def graph() -> AnswerGraph:
 
 
 @pytest.fixture
-async def desk(graph: AnswerGraph, models_dir: Path) -> AsyncIterator[Desk]:
-    """The graph with the offline plugins."""
+async def desk(graph: AnswerGraph, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The graph with plugins that need nothing."""
     async with httpx.AsyncClient() as http:
-        embedding = OnnxEmbedding(OnnxEmbedding.Options(), PluginContext(http=http, data_dir=models_dir))
-        await embedding.start()
-        yield Desk(graph, embedding, PluginContext(http=http, data_dir=models_dir, embedding=embedding))
-        await embedding.close()
+        embedding = WordEmbedding()
+        yield Desk(graph, embedding, PluginContext(http=http, data_dir=tmp_path, embedding=embedding))
 
 
 def pieces_of(text: str, cuts: Sequence[int]) -> list[str]:

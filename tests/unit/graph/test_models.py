@@ -31,7 +31,9 @@ async def test_costs_of_a_stopped_answer_are_told(desk: Desk) -> None:
 
 
 async def test_a_follow_up_costs_both_calls(desk: Desk) -> None:
-    model = ScriptedModel("How many days of vacation are there?", ["Every employee has 30 days of vacation [1]."])
+    model = ScriptedModel(
+        "How many days of vacation per year has every employee?", ["Every employee has 30 days of vacation [1]."]
+    )
     answered = await desk.ask("How many of them?", llm=model, history=(Message(role="user", content="Vacation?"),))
     (usage,) = answered.of(UsageEvent)
     assert (usage.input_tokens, usage.output_tokens, usage.cost_usd) == (14, 10, 0.5)

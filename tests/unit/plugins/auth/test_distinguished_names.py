@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,7 +81,6 @@ def test_escaped_value_means_the_value(value: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["cn=" + " " * 1_990, "cn=" + "\\ " * 990, "=" * 2_000, "a" * 2_000, "," * 100_000])
-def test_long_texts_take_no_time(text: str) -> None:
-    started = time.perf_counter()
+@pytest.mark.timeout(60)  # whoever looks at every pair of characters takes far longer
+def test_long_texts_are_read_to_their_end(text: str) -> None:
     parse(text)
-    assert time.perf_counter() - started < 1

@@ -18,6 +18,7 @@ from core.types import Box
 from plugins.parser.sandbox.drawing import PageDrawer, Quote
 from plugins.parser.sandbox.pool import ParseLimits
 from tests.fixtures.documents import pdf_pages
+from tests.support.waiting import until
 
 TEXT = "The relief valve opens at 6 bar."
 
@@ -57,8 +58,8 @@ async def test_nothing_is_drawn_in_this_process_and_its_child_may_die(drawer: Pa
     await drawer.draw(file, 1, 1.0)
     (child,) = _children()
     os.kill(child.pid, signal.SIGKILL)
-    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110 - its parent is told later
-        await asyncio.sleep(0.01)
+    # Its parent is told later.
+    await until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
     assert (await drawer.draw(file, 2, 1.0)).png
 
 

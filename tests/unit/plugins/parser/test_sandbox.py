@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from plugins.parser.sandbox.confinement import keeps_to_its_folder
 from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from tests.fixtures.documents import pdf_pages
 from tests.fixtures.parsers import BEGUN, REFERENCE
+from tests.support.waiting import until
 
 LIMITS = ParseLimits(memory_mb=1024, cpu_s=60, wall_s=120)
 
@@ -93,15 +93,7 @@ async def test_a_file_that_computes_for_ever_is_ended_by_its_share_of_time(tmp_p
 
 async def until_begun(folder: Path) -> Path:
     """Where a hanging parser works."""
-
-    def look() -> Path:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            for found in folder.rglob(BEGUN):
-                return found.parent
-        raise TimeoutError
-
-    return await asyncio.to_thread(look)
+    return (await until(lambda: next(folder.rglob(BEGUN), None))).parent
 
 
 @pytest.mark.parametrize("order", ["hang", "start a program and hang"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -18,27 +17,14 @@ from core.identity import EntryPoint, Principal, Role
 from core.telemetry import METRICS
 from plugins.interfaces import PluginContext
 from plugins.rate_limiter.memory import MemoryRateLimiter
-from plugins.rate_limiter.redis import RedisRateLimiter
 from services.accounts.rate_limits import LimitService
-
-EDITOR = Principal(uuid4(), uuid4(), Role.EDITOR, "e@alpha.example")
-IP = "203.0.113.7"
+from tests.support.counted import EDITOR, IP, allowed, counting_in
 
 
 def service(**limits: object) -> LimitService:
     context = PluginContext(http=httpx.AsyncClient(), data_dir=Path("/nonexistent"))
     limiter = MemoryRateLimiter(MemoryRateLimiter.Options(), context)
     return LimitService(limiter, RateLimitingSettings.model_validate(limits), stand_in=limiter)
-
-
-async def allowed(limits: LimitService, principal: Principal | None, *, kind: str = "write", tries: int = 20) -> int:
-    """How many requests in a row pass."""
-    for number in range(tries):
-        try:
-            await limits.check(principal, ip=IP, kind="write" if kind == "write" else "read")
-        except RateLimitError:
-            return number
-    return tries
 
 
 @pytest.mark.parametrize(
@@ -93,17 +79,6 @@ async def test_when_switched_off_nobody_is_counted() -> None:
 # -- while the store is away
 
 
-@asynccontextmanager
-async def counting_in(redis: Redis, *, rest_s: float = 60.0, **limits: object) -> AsyncIterator[LimitService]:
-    """Limits counted in a Redis."""
-    async with httpx.AsyncClient() as http:
-        context = PluginContext(http=http, data_dir=Path("/nonexistent"), redis=redis)
-        stand_in = MemoryRateLimiter(MemoryRateLimiter.Options(), context)
-        settings = RateLimitingSettings.model_validate(limits)
-        limiter = RedisRateLimiter(RedisRateLimiter.Options(), context)
-        yield LimitService(limiter, settings, stand_in=stand_in, rest_s=rest_s)
-
-
 @pytest.fixture
 async def no_redis(tmp_path: Path) -> AsyncIterator[Redis]:
     """A client of a Redis that is not there."""
@@ -126,17 +101,6 @@ async def test_without_its_store_it_refuses_everybody_where_told_to(no_redis: Re
             await limits.check(EDITOR, ip=IP, kind="write")
         with pytest.raises(ProviderUnavailableError):
             await limits.check(None, ip=IP, kind="read")
-
-
-@pytest.mark.parametrize(("rest_s", "counted_afresh"), [(0.0, 2), (60.0, 0)])
-async def test_a_store_that_is_back_counts_again_once_it_was_left_alone_for_a_while(
-    no_redis: Redis, redis_url: str, redis_socket: Path, tmp_path: Path, rest_s: float, counted_afresh: int
-) -> None:
-    async with counting_in(no_redis, rest_s=rest_s, editor_per_hour=2) as limits:
-        assert await allowed(limits, EDITOR) == 2
-        (tmp_path / "none.sock").symlink_to(redis_socket)
-        # The store never heard of the two that the process counted.
-        assert await allowed(limits, EDITOR) == counted_afresh
 
 
 @pytest.mark.parametrize(

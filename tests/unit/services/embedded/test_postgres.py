@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigurationError
-from core.security.secrets import write_secret_file
-from services.embedded import embedded_services, postgres
+from services.embedded import postgres
 from services.embedded import redis as embedded_redis
 from services.embedded.postgres import EmbeddedPostgres
 from services.embedded.redis import EmbeddedRedis
@@ -132,25 +131,6 @@ async def test_a_note_of_a_process_that_is_gone_or_another_one_harms_nobody(clus
 # -- passwords
 
 
-async def test_a_changed_password_file_is_named_and_not_taken_for_a_slow_start(tmp_path: Path) -> None:
-    async with embedded_services(tmp_path, say=lambda _: None, with_redis=False) as endpoints:
-        with pytest.raises(ValueError, match="Redis is not embedded"):
-            _ = endpoints.redis_url
-    write_secret_file(tmp_path / "secrets" / "postgres_superuser", "another one")
-    with pytest.raises(ConfigurationError, match=r"secrets/postgres_superuser.*backup"):
-        async with embedded_services(tmp_path, say=lambda _: None, with_redis=False):
-            pytest.fail("it started")
-
-
 async def test_a_server_that_is_not_there_has_not_answered_yet(tmp_path: Path) -> None:
     assert not await postgres._answers(EmbeddedPostgres(tmp_path, "secret"))
     assert not await embedded_redis._answers(EmbeddedRedis(1, "secret"))
-
-
-async def test_another_redis_on_the_port_is_not_taken_for_ours(tmp_path: Path) -> None:
-    async with embedded_services(tmp_path, say=lambda _: None, with_postgres=False) as endpoints:
-        assert endpoints.redis is not None
-        assert await embedded_redis._answers(endpoints.redis)
-        stranger = EmbeddedRedis(endpoints.redis.port, "another password")
-        with pytest.raises(ConfigurationError, match=f"Another Redis answers on port {stranger.port}"):
-            await embedded_redis._answers(stranger)
