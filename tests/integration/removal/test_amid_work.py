@@ -135,15 +135,15 @@ async def test_without_redis_a_document_is_deleted_and_its_receipt_stays_open(
     assert (await services.documents.list_page(department.principal)).items == ()
 
 
-class SlowBell(Resident):
+class SlowResident(Resident):
     """Answers when it is let."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rung, self.answered = threading.Event(), threading.Event()
+        self.woken, self.answered = threading.Event(), threading.Event()
 
     def wake(self) -> None:
-        self.rung.set()
+        self.woken.set()
         assert self.answered.wait(30)
 
 
@@ -156,7 +156,7 @@ class ThreadedWorker(SimpleWorker):
         pass
 
 
-async def test_a_bell_that_is_being_answered_keeps_no_receipt_open_and_leaves_nothing(
+async def test_a_job_that_is_under_way_keeps_no_receipt_open_and_leaves_nothing(
     department: Department,
     worker: Worker,
     cellar: Cellar,
@@ -165,17 +165,17 @@ async def test_a_bell_that_is_being_answered_keeps_no_receipt_open_and_leaves_no
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     receipt = await department.read(worker, "valves.txt", b"The valve opens at 6 bar.")
-    bell = SlowBell()
-    monkeypatch.setattr(resident, "_current", [bell])
+    slow = SlowResident()
+    monkeypatch.setattr(resident, "_current", [slow])
     connection = connect(redis_url(loaded.settings))
     queues = [Queue(name, connection=connection, serializer=JSONSerializer) for name in loaded.settings.queue.names]
     answering = ThreadedWorker(queues, connection=connection, serializer=JSONSerializer)
     ended = asyncio.create_task(asyncio.to_thread(answering.work, burst=True, logging_level="WARNING"))
-    assert await asyncio.to_thread(bell.rung.wait, 30)
+    assert await asyncio.to_thread(slow.woken.wait, 30)
     assert [key async for key in redis_client.scan_iter("rq:job:*")]
     view = await department.services.documents.delete(department.principal, receipt.document_id, client=CLIENT)
     assert (view.left, view.completed_at is not None) == ({}, True)
-    bell.answered.set()
+    slow.answered.set()
     await ended
     assert await cellar.scan_again(view.id) == {}
     assert [key async for key in redis_client.scan_iter("rq:job:*")] == []
