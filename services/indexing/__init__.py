@@ -1,0 +1,1 @@
+"""How does a parsed document become chunks with vectors that search finds?"""
