@@ -211,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     other = theirs()
     if other is None:
-        print('Alone: unstructured reads no PDF here (pip install "unstructured[pdf]").')
+        print('Alone: unstructured reads no PDF here (pip install "unstructured[pdf,xlsx]").')
     sides: dict[str, Read] = {"ours": ours(), **({"unstructured": other} if other else {})}
     files = compare(chosen.files, chosen.expected, sides)
     formats = by_format(files)

@@ -27,7 +27,7 @@ COLLECTION = "usual"
 BATCH = 32
 MISSING = """The side to compare with is not installed. Into an environment that has what requirements-dev.lock names:
   python -m pip install torch==2.13.0
-  python -m pip install sentence-transformers langchain-community langchain-text-splitters "unstructured[pdf]"
+  python -m pip install sentence-transformers langchain-community langchain-text-splitters "unstructured[pdf,xlsx]"
 and name its interpreter with --baseline-python."""
 
 

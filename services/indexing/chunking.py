@@ -1,9 +1,9 @@
 """How is a document cut into pieces that can be found, quoted and embedded whole?
 
 By structure first: a heading opens a section and its path goes with every chunk under it, tables and lists stay whole
-where they fit. Then by tokens of the embedding model, at sentence ends where there are any. ``content`` is always
-exactly ``page.text[char_start:char_end]``, and every visible character lies in some chunk, but for what repeats at the
-edges of pages and what their readers do not see.
+where they fit. Then by tokens of the embedding model, at sentence ends where there are any, and code where its writer
+left a border. ``content`` is always exactly ``page.text[char_start:char_end]``, and every visible character lies in
+some chunk, but for what repeats at the edges of pages and what their readers do not see.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 
 from core.text import sentences
 from core.types import Block, BlockKind, ChunkDraft, ParsedDocument, ParsedPage
+from services.indexing import code_splitting
 
 TokenSpans = Callable[[str], list[tuple[int, int]]]
 MAX_TITLE = 80
 MAX_HEADER = 300
 MAX_CONTEXT = 400
-BY_LINES = (BlockKind.TABLE, BlockKind.RECORDS, BlockKind.LIST, BlockKind.CODE)
+BY_LINES = (BlockKind.TABLE, BlockKind.RECORDS, BlockKind.LIST)
 BETWEEN_CELLS = " | "
 WHOLE = (BlockKind.TABLE, BlockKind.CODE)
 LEFT_OUT = (BlockKind.FURNITURE, BlockKind.HIDDEN)
@@ -63,10 +64,15 @@ class _Tokens:
     def __init__(self, text: str, token_spans: TokenSpans) -> None:
         spans = token_spans(text)
         self._starts = [start for start, _ in spans]
+        self._spans = token_spans
 
     def count(self, start: int, end: int) -> int:
         """Tokens that begin inside the span."""
         return bisect.bisect_left(self._starts, end) - bisect.bisect_left(self._starts, start)
+
+    def within(self, text: str) -> int:
+        """Tokens of a text that stands alone."""
+        return len(self._spans(text))
 
     def cut(self, start: int, limit: int) -> int:
         """Where the token after the next ``limit`` begins; a large number when there are fewer."""
@@ -176,12 +182,17 @@ def _covering(page: ParsedPage) -> Iterator[Block]:
 
 
 def _pieces(text: str, block: Block, tokens: _Tokens, sizes: _Sizes) -> Iterator[_Piece]:
-    """A block whole if it fits, else its rows or sentences, else runs of tokens."""
+    """A block whole if it fits, else its rows, sentences or parts of code, else runs of tokens."""
     if tokens.count(block.start, block.end) <= (sizes.whole if block.kind in WHOLE else sizes.usual):
         yield _Piece(block.start, block.end)
         return
     if block.kind in BY_LINES:
         spans = _lines(text, block)
+    elif block.kind is BlockKind.CODE:
+        spans = [
+            (block.start + a, block.start + b)
+            for a, b in code_splitting.split(text[block.start : block.end], tokens.within, sizes.usual)
+        ]
     else:
         spans = [(block.start + a, block.start + b) for a, b in sentences.split(text[block.start : block.end])]
     header = _line_of(text, spans[0]) if block.kind is BlockKind.TABLE and spans else ""

@@ -26,6 +26,8 @@ MARKS = (
     (b"\xfe\xff", "utf-16"),
 )
 MARKDOWN = ".md"
+CODE = frozenset({".code", ".json", ".yaml"})
+"""What begins with # there is a comment, and with - a value."""
 _HEADING = re.compile(r"(#{1,6})\s+\S")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s")
 
@@ -65,7 +67,8 @@ class TextParser:
             )
         if file_path.suffix == MARKDOWN:
             text = without_tags(text) or text
-        return ParsedDocument((ParsedPage(1, text, blocks_of(text)),), paged=False)
+        blocks = (Block(BlockKind.CODE, 0, len(text)),) if file_path.suffix in CODE else blocks_of(text)
+        return ParsedDocument((ParsedPage(1, text, blocks),), paged=False)
 
 
 def decode(data: bytes) -> str:

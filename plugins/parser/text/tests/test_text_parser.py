@@ -129,3 +129,11 @@ async def test_it_reads_what_it_says_and_is_well() -> None:
     assert (await parser.health_check()).status is PluginStatus.HEALTHY
     await parser.close()
     await parser.close()
+
+
+@pytest.mark.parametrize("suffix", [".code", ".yaml", ".json"])
+async def test_code_has_no_headings_and_lists(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"document{suffix}"
+    path.write_text("# wait for the pump\n\n- valve: 6\n")
+    (page,) = (await TextParser(TextOptions()).parse(path)).pages
+    assert [(block.kind, block.start, block.end) for block in page.blocks] == [(BlockKind.CODE, 0, len(page.text))]
