@@ -10,15 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import logging.handlers
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, Self, TextIO
 from uuid import uuid4
@@ -27,7 +24,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from core.errors import ConfigurationError
+from core.log_output import handler_for
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +135,7 @@ def configure_logging(
         if fmt == "json"
         else [structlog.processors.TimeStamper(fmt="%H:%M:%S"), structlog.dev.ConsoleRenderer(colors=False)]
     )
-    handler = logging.StreamHandler(stream) if stream is not None else _handler(output)
+    handler = logging.StreamHandler(stream) if stream is not None else handler_for(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared[:-1], structlog.stdlib.ExtraAdder(), _redact_event],
@@ -162,20 +159,6 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-
-
-def _handler(output: str) -> logging.Handler:
-    if output in ("stderr", "stdout"):
-        return logging.StreamHandler(getattr(sys, output))
-    path = Path(output).expanduser()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return logging.handlers.WatchedFileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"observability.logging.output: {path} cannot be written: {error.strerror}.",
-            next_step="Name a file this user may write, stderr or stdout.",
-        ) from error
 
 
 # -- metrics -----------------------------------------------------------------------------------------------------
