@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from core.errors import ConfigurationError
+from core.telemetry.log_output import handler_for
 from core.telemetry.redaction import redact
 from core.telemetry.trace import current_trace
 
@@ -93,7 +90,7 @@ def configure_logging(
         if fmt == "json"
         else [structlog.processors.TimeStamper(fmt="%H:%M:%S"), structlog.dev.ConsoleRenderer(colors=False)]
     )
-    handler = logging.StreamHandler(stream) if stream is not None else _handler(output)
+    handler = logging.StreamHandler(stream) if stream is not None else handler_for(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared[:-1], structlog.stdlib.ExtraAdder(), _redact_event],
@@ -117,17 +114,3 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-
-
-def _handler(output: str) -> logging.Handler:
-    if output in ("stderr", "stdout"):
-        return logging.StreamHandler(getattr(sys, output))
-    path = Path(output).expanduser()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return logging.handlers.WatchedFileHandler(path, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"observability.logging.output: {path} cannot be written: {error.strerror}.",
-            next_step="Name a file this user may write, stderr or stdout.",
-        ) from error

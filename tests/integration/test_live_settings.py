@@ -11,8 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
 from chat_app.asgi import create_app
+from config.later import later_keys
 from config.loader import load_settings
 from core.errors import AuthorizationError, ConfigurationError, ConflictError, NotFoundError, ValidationError
 from core.events import CitationEvent, DoneEvent, Outcome
@@ -135,6 +137,30 @@ async def test_what_the_environment_sets_is_locked(
         await saved.save(operator, {"retrieval.rerank_top_k": 3}, reason="why not", client=CLIENT)
 
 
+async def test_what_nothing_obeys_yet_is_neither_shown_nor_saved(operator: Principal, saved: SettingsService) -> None:
+    assert not {setting.key for setting in await saved.show(operator)} & later_keys()
+    reserved: list[dict[str, JsonValue]] = [
+        {"caching.enabled": False},
+        {"caching": {"enabled": False}},
+        {"feature_flags.voice_input": True},
+    ]
+    for changes in reserved:
+        with pytest.raises(ValidationError, match="reserved, and obeyed by a later release"):
+            await saved.save(operator, changes, reason="why not", client=CLIENT)
+    assert await saved.history(operator) == ()
+
+
+async def test_whoever_sets_what_nothing_obeys_yet_is_told_once_at_the_start(
+    overlay: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(overlay, "feature_flags: {voice_input: true}\ncaching: {default_ttl: 60}\n")
+    with capture_logs() as logs:
+        async with open_reloader(grace_s=0.0):
+            pass
+    (line,) = [line for line in logs if line["event"] == "settings_not_in_effect"]
+    assert line["keys"] == ["caching.default_ttl", "feature_flags.voice_input"]
+
+
 async def test_only_operators_change_settings_and_each_says_why(
     live: ServiceReloader, operator: Principal, saved: SettingsService
 ) -> None:
@@ -152,6 +178,7 @@ async def test_two_who_change_at_once_do_not_overwrite_each_other(operator: Prin
         await saved.save(operator, {"retrieval.default_k": 6}, reason="other", expected=0, client=CLIENT)
 
 
+@pytest.mark.sees("app.hot_reload")
 async def test_a_changed_file_is_in_force_within_seconds_and_a_wrong_one_is_not(
     live: ServiceReloader, overlay: Path
 ) -> None:

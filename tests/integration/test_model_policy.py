@@ -101,6 +101,7 @@ async def test_with_the_flag_on_the_next_model_takes_over_and_breakers_are_in_th
         assert {item.name for item in report.items if item.kind == "breaker"} == {f"far/{MODEL}", "near/house-model"}
 
 
+@pytest.mark.sees("feature_flags.multi_model_routing")
 async def test_with_the_flag_off_only_the_best_model_is_used(
     opened: Open, far: OpenAIServer, near: OpenAIServer
 ) -> None:

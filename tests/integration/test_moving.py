@@ -237,7 +237,7 @@ async def test_other_chunks_replace_the_old_and_citations_of_old_answers_still_o
         chunks = await session.scalar(select(func.count(DocumentChunk.id)).where(~DocumentChunk.is_deleted))
     await stack.change(
         lambda services: services.settings.ingestion.chunk_size == 64,
-        ingestion={"chunk_size": 64, "chunk_overlap": 0, "min_chunk_size": 1},
+        ingestion={"chunk_size": 64, "chunk_overlap": 0, "min_chunk_size": 1, "max_chunk_size": 100},
     )
     assert [view.documents for view in await stack.services.index_progress.list(stack.principal)] == [0]
     assert await stack.work_off() == 3
@@ -245,7 +245,7 @@ async def test_other_chunks_replace_the_old_and_citations_of_old_answers_still_o
     async with stack.services.database.transaction(organization) as session:
         rules = set(await session.scalars(select(DocumentVersion.chunking)))
         now = await session.scalar(select(func.count(DocumentChunk.id)).where(~DocumentChunk.is_deleted))
-    assert rules == {"64/0/1"}
+    assert rules == {"64/0/1/100"}
     assert now is not None
     assert chunks is not None
     assert now > chunks

@@ -143,6 +143,7 @@ async def test_failed_document_is_told_with_its_cause_in_one_word(
     assert str(receipt.failure_code) in slack.posted[0].json["text"]
 
 
+@pytest.mark.sees("feature_flags.notifications")
 async def test_with_the_flag_off_nobody_is_told(
     department: Department, opened: Opened, mail: SmtpServer, slack: SlackServer, hook: HookServer
 ) -> None:
@@ -152,6 +153,7 @@ async def test_with_the_flag_off_nobody_is_told(
     assert (mail.taken, slack.posted, hook.posted) == ([], [], [])
 
 
+@pytest.mark.sees("notifications.rules", "notifications.filenames")
 async def test_each_event_goes_where_its_rule_says_and_names_only_where_allowed(
     department: Department, opened: Opened, mail: SmtpServer, slack: SlackServer, hook: HookServer
 ) -> None:
@@ -194,6 +196,7 @@ async def test_failure_is_told_in_log_and_metric_and_keeps_nobody_else_from_know
     assert (len(mail.taken), len(hook.posted)) == (1, 1)
 
 
+@pytest.mark.sees("notifications.timeout_s")
 async def test_service_that_is_silent_for_too_long_is_given_up(
     department: Department, opened: Opened, slack: SlackServer
 ) -> None:
@@ -205,6 +208,7 @@ async def test_service_that_is_silent_for_too_long_is_given_up(
     assert [line["reason"] for line in lines if line["event"] == "notice_failed"] == ["timeout"]
 
 
+@pytest.mark.sees("notifications.collect_s")
 async def test_documents_that_end_together_share_one_notice_and_a_worker_that_ends_sends_it(
     department: Department, opened: Opened, mail: SmtpServer
 ) -> None:
@@ -283,6 +287,7 @@ async def test_person_whose_account_is_closed_gets_none(
     assert mail.taken == []
 
 
+@pytest.mark.sees("notifications.health_interval_s")
 async def test_ill_plugin_rings_an_alarm_through_the_others(opened: Opened, mail: SmtpServer, hook: HookServer) -> None:
     await mail.stop()
     rules = [rule(name, "ops", "health.alarm") for name in ("mail", "hook")]

@@ -125,6 +125,7 @@ async def test_a_credential_that_may_only_read_hands_nothing_in(house: House) ->
         await house.at(reading).upload("pay.txt", SECRET)
 
 
+@pytest.mark.sees("ingestion.max_own_files")
 async def test_own_files_are_counted_and_the_quota_named(house: House, environment: dict[str, str]) -> None:
     async with _allowing(environment, 1) as services:
         alone = Department(services, house.department.user, house.vera)

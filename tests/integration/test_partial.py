@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from config.product import IngestionSettings
 from core.events import NoticeEvent, NoticeKind
 from core.states import DocumentStatus, IngestionStage, TaskStatus
@@ -141,6 +143,7 @@ async def test_first_pages_answer_while_the_others_are_read_and_everybody_is_tol
     await assert_counts_are_right(caretaker)
 
 
+@pytest.mark.sees("ingestion.partial_answers")
 async def test_nothing_answers_before_its_end_where_that_is_not_allowed(department: Department) -> None:
     receipt = await department.upload("valves.txt", b"6")
     async with half_read(department, receipt, allowed=False, answers=False):

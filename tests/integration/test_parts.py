@@ -246,6 +246,7 @@ async def test_signs_in_a_signature_are_no_documents(desk: Desk) -> None:
     assert await desk.files() == 1
 
 
+@pytest.mark.sees("ingestion.read_attachments")
 async def test_attachments_can_be_left_alone(department: Department, environment: dict[str, str]) -> None:
     loaded = load_settings(environ=environment | {"FOUNDRY__ingestion__read_attachments": "false"})
     async with open_worker(loaded) as worker:
@@ -280,6 +281,7 @@ async def test_an_archive_is_listed_unless_unpacking_is_allowed(desk: Desk) -> N
     assert not await desk.found("When does the relief valve open?")
 
 
+@pytest.mark.sees("ingestion.unpack_archives")
 @pytest.mark.parametrize("suffix", ["zip", "tar.gz"])
 async def test_an_unpacked_archive_makes_documents_of_its_files(unpacking: Desk, suffix: str) -> None:
     members = {"contracts/valves.txt": SIX.encode(), "../../escaped.txt": b"Escaped nowhere.", "a/setup.exe": b"MZ\x90"}
@@ -329,6 +331,7 @@ def test_a_name_that_is_too_long_keeps_its_ending_and_stays_its_own() -> None:
     assert Path(one).suffix == ".pdf"
 
 
+@pytest.mark.sees("ingestion.supported_types")
 async def test_only_types_that_an_administrator_allows_are_taken_in(
     department: Department, environment: dict[str, str]
 ) -> None:

@@ -103,6 +103,7 @@ async def test_the_model_on_this_machine_decides_what_is_quoted(
     assert told(events) == []
 
 
+@pytest.mark.sees("retrieval.reranking_enabled")
 async def test_switched_off_the_order_of_the_search_stands_and_nothing_is_sent(
     opened: Open, server: RerankServer
 ) -> None:

@@ -200,6 +200,7 @@ async def test_unfinished_uploads_are_bounded_and_expire(department: Department)
     await uploads.begin(me, filename="valves.md", size_bytes=100)
 
 
+@pytest.mark.sees("ingestion.max_queued")
 async def test_uploads_are_put_off_while_too_many_documents_wait(
     api: httpx.AsyncClient, department: Department, monkeypatch: pytest.MonkeyPatch
 ) -> None:

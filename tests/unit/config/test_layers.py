@@ -33,6 +33,12 @@ def test_environment_file_beats_base(load: Load) -> None:
     assert load(environ={"FOUNDRY_ENVIRONMENT": "staging"}).settings.app.environment == "staging"
 
 
+@pytest.mark.sees("app.environment")
+@pytest.mark.parametrize(("environment", "host"), [("staging", "0.0.0.0"), ("dev", "127.0.0.1")])
+def test_the_environment_chooses_its_file(load: Load, environment: str, host: str) -> None:
+    assert load(environ={"FOUNDRY__app__environment": environment}).settings.chat.host == host
+
+
 def test_department_file_in_the_data_folder_is_found_without_being_named(tmp_path: Path) -> None:
     (tmp_path / "department.yaml").write_text("app: {name: Payroll}", encoding="utf-8")
     assert load_settings(environ={"FOUNDRY_DATA_DIR": str(tmp_path)}).settings.app.name == "Payroll"

@@ -90,6 +90,12 @@ def test_mistake_names_place_and_remedy(load: Load, department: str, parts: tupl
         assert part in message, message
 
 
+@pytest.mark.sees("vector_db.distance_metric")
+def test_a_distance_no_store_measures_is_refused(load: Load) -> None:
+    assert "vector_db.distance_metric" in _message(load, "vector_db: {distance_metric: dot}")
+    assert load("vector_db: {distance_metric: cosine}").settings.vector_db.distance_metric == "cosine"
+
+
 def test_production_needs_a_signing_key_and_no_debugging(load: Load) -> None:
     message = _message(
         load, "app: {debug: true}\nobservability: {logging: {include_content: true}}", environment="prod"

@@ -71,6 +71,7 @@ def test_primary_store_and_its_shorthand_agree_after_loading(load: Load) -> None
     assert by_shorthand.primary_vector_db == "chroma"
 
 
+@pytest.mark.sees("vector_db.provider", "plugins.vector_databases.primary", "plugins.vector_databases.fallback")
 def test_only_the_vector_stores_in_use_are_built(load: Load) -> None:
     def built(department: str) -> set[str]:
         settings = load(department).settings
@@ -81,6 +82,7 @@ def test_only_the_vector_stores_in_use_are_built(load: Load) -> None:
     assert built("plugins: {vector_databases: {primary: qdrant, fallback: pgvector}}") == {"qdrant", "pgvector"}
 
 
+@pytest.mark.sees("vector_db.host", "vector_db.port", "vector_db.prefer_grpc")
 def test_the_shorthand_of_the_vector_store_says_where_qdrant_is(load: Load) -> None:
     loaded = load(
         "vector_db: {provider: qdrant, host: vectors.corp, port: 7333, prefer_grpc: true}",

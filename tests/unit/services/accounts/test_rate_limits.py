@@ -27,6 +27,7 @@ def service(**limits: object) -> LimitService:
     return LimitService(limiter, RateLimitingSettings.model_validate(limits), stand_in=limiter)
 
 
+@pytest.mark.sees("rate_limiting.viewer_per_hour", "rate_limiting.editor_per_hour", "rate_limiting.admin_per_hour")
 @pytest.mark.parametrize(
     ("role", "expected"), [(Role.VIEWER, 2), (Role.EDITOR, 4), (Role.ADMIN, 6), (Role.OPERATOR, 6)]
 )
@@ -35,6 +36,7 @@ async def test_a_role_may_write_so_many_times(role: Role, expected: int) -> None
     assert await allowed(limits, replace(EDITOR, role=role)) == expected
 
 
+@pytest.mark.sees("rate_limiting.organization_per_hour")
 async def test_an_organisation_is_counted_over_all_its_people() -> None:
     limits = service(organization_per_hour=3, editor_per_hour=100)
     assert await allowed(limits, EDITOR, tries=2) == 2
@@ -44,6 +46,7 @@ async def test_an_organisation_is_counted_over_all_its_people() -> None:
     assert await allowed(limits, stranger) == 3
 
 
+@pytest.mark.sees("rate_limiting.default_per_hour")
 async def test_a_key_has_a_bucket_of_its_own_under_that_of_its_person() -> None:
     limits = service(default_per_hour=2, editor_per_hour=5)
     key = replace(EDITOR, entry_point=EntryPoint.API_KEY, session_id=uuid4())
@@ -51,12 +54,14 @@ async def test_a_key_has_a_bucket_of_its_own_under_that_of_its_person() -> None:
     assert await allowed(limits, replace(EDITOR, entry_point=EntryPoint.SESSION), tries=2) == 2
 
 
+@pytest.mark.sees("rate_limiting.reads_per_hour")
 async def test_reading_is_counted_apart_from_writing() -> None:
     limits = service(reads_per_hour=3, editor_per_hour=1)
     assert await allowed(limits, EDITOR) == 1
     assert await allowed(limits, EDITOR, kind="read") == 3
 
 
+@pytest.mark.sees("rate_limiting.ip_per_hour")
 async def test_somebody_unknown_is_counted_by_address() -> None:
     limits = service(ip_per_hour=2)
     assert await allowed(limits, None) == 2
@@ -72,6 +77,7 @@ async def test_who_is_refused_is_told_how_long_to_wait() -> None:
     assert caught.value.next_step == f"Try again in {round(caught.value.retry_after_s)} s."
 
 
+@pytest.mark.sees("rate_limiting.enabled")
 async def test_when_switched_off_nobody_is_counted() -> None:
     assert await allowed(service(enabled=False, editor_per_hour=1), EDITOR) == 20
 
@@ -87,6 +93,7 @@ async def no_redis(tmp_path: Path) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
+@pytest.mark.sees("rate_limiting.when_store_is_down")
 @pytest.mark.parametrize(("policy", "passing"), [("memory", 3), ("allow", 20)])
 async def test_without_its_store_it_counts_in_the_process_or_lets_all_pass(
     no_redis: Redis, policy: str, passing: int
