@@ -6,6 +6,8 @@ TESTS ?=
 ARGS ?=
 DATA ?=
 QUESTIONS ?= examples/questions.jsonl
+# conftest.py says in which order the files are begun.
+PYTEST = $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 # The fast lane: no PostgreSQL, no Redis, no browser, no model to build (tests/unit/conftest.py sees to it).
 FAST := tests/unit tests/architecture tests/docs
 export VENV PYTHON
@@ -24,10 +26,10 @@ demo: install ## the same in a scratch folder; prints the cited answer and ends 
 	@exec $(BIN)/foundry up --demo $(ARGS)
 
 test: install-dev lint ## lint, then all tests (TESTS="tests/unit/core" for some)
-	$(BIN)/pytest -n 2 --dist loadfile $(TESTS) $(ARGS)
+	$(PYTEST) $(TESTS) $(ARGS)
 
 test-fast: install-dev ## the tests that start no server, in under a minute (TESTS="tests/unit/core" for some)
-	$(BIN)/pytest -n 2 --dist loadfile $(or $(TESTS),$(FAST)) $(ARGS)
+	$(PYTEST) $(or $(TESTS),$(FAST)) $(ARGS)
 
 # Every process that a test starts is counted, too: COVERAGE_PROCESS_START tells each Python where the settings lie. From
 # 3.12 on the interpreter itself tells which lines ran, which costs less and needs no word about greenlets.
@@ -36,7 +38,7 @@ COUNTING = COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDI
 
 coverage: install-dev ## all tests, counted; fails where a package is below its share of lines (pyproject.toml)
 	rm -rf .coverage && mkdir .coverage
-	$(COUNTING) $(BIN)/pytest -n 2 --dist loadfile $(TESTS) $(ARGS)
+	$(COUNTING) $(PYTEST) $(TESTS) $(ARGS)
 	$(BIN)/coverage combine -q --data-file=.coverage/data .coverage
 	$(BIN)/python -m tests.support.coverage_gate --data .coverage/data $(if $(TESTS),--only-show)
 

@@ -33,8 +33,8 @@ class Share:
 
     @property
     def percent(self) -> float:
-        """Of its lines; a package without any has nothing to miss."""
-        return 100 * self.ran / self.lines if self.lines else 100.0
+        """Of its lines; a package that nobody imported has none, and that is not enough."""
+        return 100 * self.ran / self.lines if self.lines else 0.0
 
     @property
     def enough(self) -> bool:

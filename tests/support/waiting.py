@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar, overload
 
 T = TypeVar("T")
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Far more than anything here takes: a busy machine must not fail a test, a hanging one must not hold up a run."""
 _LOOK_EVERY_S = 0.01
 

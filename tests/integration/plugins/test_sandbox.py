@@ -16,7 +16,7 @@ from plugins.framework.installed import installed, manifest_of, offered
 from plugins.framework.manager import PluginManager
 from plugins.framework.sandbox import ProbeLimits, probe
 from plugins.interfaces import PluginContext
-from tests.unit.plugins.framework.strangers import forget, install
+from tests.support.strangers import forget, install
 
 LIMITS = ProbeLimits(memory_mb=2048, cpu_s=5, wall_s=20)
 QUICK = ProbeLimits(memory_mb=2048, cpu_s=20, wall_s=2.5)
