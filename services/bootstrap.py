@@ -49,6 +49,7 @@ from services.deletion.inventory import Stores
 from services.deletion.service import RemovalService
 from services.documents.documents import DocumentService
 from services.documents.versions import VersionService
+from services.feedback import FeedbackService
 from services.indexing.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
 from services.models.llm import Models, open_models
 from services.models.model_policy import DataPolicyService
@@ -94,6 +95,7 @@ class Services:
     uploads: ResumableUploads
     versions: VersionService
     chats: ChatService
+    feedback: FeedbackService
     starters: StarterService
     answering: AnsweringService
     search: SearchService
@@ -279,6 +281,7 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
         uploads=ResumableUploads(infrastructure.blobs, ingestion, max_file_bytes=settings.ingestion.max_file_bytes),
         versions=VersionService(database, indexes, infrastructure.lexical, ingestion),
         chats=infrastructure.chats,
+        feedback=FeedbackService(database),
         starters=StarterService(database, sample_starters()),
         answering=infrastructure.answering,
         search=SearchService(retriever, max_limit=settings.retrieval.max_k),
