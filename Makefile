@@ -22,7 +22,7 @@ help: ## this list
 run: install ## start everything, index the sample documents, answer one question, print the addresses
 	@exec $(BIN)/foundry up $(ARGS)
 
-demo: install ## the same in a scratch folder; prints the cited answer and ends (0 well, 1 with the reason)
+demo: install ## a try in a scratch folder: prints the cited answer and ends (0 well, 1 with the reason)
 	@exec $(BIN)/foundry up --demo $(ARGS)
 
 test: install-dev lint ## lint, then all tests (TESTS="tests/unit/core" for some)

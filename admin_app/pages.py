@@ -11,7 +11,18 @@ import streamlit as st
 from admin_app.api_client import ApiClient, ApiProblem, Tokens, gateway_url
 from admin_app.sessions import sessions
 from admin_app.sign_in import cookie_name
-from admin_app.views import deletion, documents, health, jobs, maintenance, organizations, people, policy, settings
+from admin_app.views import (
+    deletion,
+    documents,
+    feedback,
+    health,
+    jobs,
+    maintenance,
+    organizations,
+    people,
+    policy,
+    settings,
+)
 
 OPERATOR = "operator"
 ADMINS = ("admin", OPERATOR)
@@ -30,7 +41,8 @@ PAGES = (
     Shown("Documents", "documents", lambda api, _: documents.show(api)),
     Shown("Jobs", "jobs", lambda api, _: jobs.show(api)),
     Shown("People", "people", lambda api, _: people.show(api)),
-    Shown("Models and data", "models", lambda api, _: policy.show(api)),
+    Shown("Data rules", "rules", lambda api, _: policy.show(api)),
+    Shown("Feedback", "feedback", lambda api, _: feedback.show(api)),
     Shown("Maintenance", "maintenance", lambda api, me: maintenance.show(api, operator=me["role"] == OPERATOR)),
     Shown("Health", "health", lambda api, _: health.show(api)),
     Shown("Settings", "settings", lambda api, _: settings.show(api), (OPERATOR,)),

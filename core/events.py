@@ -20,18 +20,15 @@ class _Event(BaseModel):
 
 
 class Stage(StrEnum):
-    """Where the question is, in the order of the graph."""
+    """Where the question is, in the order of the graph; each of them is sent."""
 
     GUARD = "guard"
-    RECALL = "recall"
     CONTEXTUALIZE = "contextualize"
     RETRIEVE = "retrieve"
     RERANK = "rerank"
     WEIGH = "weigh"
-    REWRITE = "rewrite"
     GENERATE = "generate"
     VERIFY = "verify"
-    REMEMBER = "remember"
 
 
 class StageEvent(_Event):

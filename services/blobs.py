@@ -182,7 +182,7 @@ async def _copy(chunks: AsyncIterator[bytes], descriptor: int, limit_bytes: int)
             raise DocumentError(
                 f"The file is larger than {limit_bytes / 1_000_000:.0f} MB.",
                 failure_code="too_large",
-                next_step="Split it, or ask an administrator to raise ingestion.max_file_size_mb.",
+                next_step="Split it, or ask the operator to raise ingestion.max_file_size_mb.",
             )
         digest.update(chunk)
         await asyncio.to_thread(write_all, descriptor, chunk)

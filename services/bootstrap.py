@@ -42,6 +42,7 @@ from services.accounts.federated_accounts import FederatedAccounts
 from services.accounts.federation import FederationService
 from services.accounts.rate_limits import LimitService
 from services.answers.conversations import ChatService
+from services.answers.feedback import FeedbackService
 from services.answers.runs import AnsweringService, ContextFactory
 from services.answers.starters import StarterService, sample_starters
 from services.blobs import MEGABYTE, BlobStore
@@ -99,6 +100,7 @@ class Services:
     uploads: ResumableUploads
     versions: VersionService
     chats: ChatService
+    feedback: FeedbackService
     starters: StarterService
     answering: AnsweringService
     search: SearchService
@@ -299,6 +301,7 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
         ),
         versions=VersionService(database, indexes, infrastructure.lexical, ingestion),
         chats=infrastructure.chats,
+        feedback=FeedbackService(database),
         starters=StarterService(database, sample_starters()),
         answering=infrastructure.answering,
         search=SearchService(retriever, default_limit=settings.retrieval.default_k, max_limit=settings.retrieval.max_k),

@@ -133,7 +133,9 @@ async def _find(database: Database, settings: Settings, email: str | None) -> tu
         async with database.transaction(None) as session:
             found = await AccountRepository(session).find_credentials(email)
         if found is None:
-            raise NotFoundError(f"There is no account {email}.", next_step="foundry user list shows all.")
+            raise NotFoundError(
+                f"There is no account {email}.", next_step="foundry user list shows those of the first organisation."
+            )
         return found.user_id, found.organization_id
     organization_id = await tenants.first_organization(maintenance_address(settings))
     if organization_id is None:

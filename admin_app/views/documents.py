@@ -7,8 +7,10 @@ from typing import Any
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
-from admin_app.views import deletion, versions
+from admin_app.views import deletion, lists, versions
 
+PAGE, LARGEST_PAGE = 50, 200
+_WANTED = "documents-wanted"
 STATES = ["all", "ready", "indexing", "pending", "failed"]
 
 
@@ -22,27 +24,36 @@ def show(api: ApiClient) -> None:
     left, right = st.columns([3, 1])
     query = left.text_input("Find by name")
     state = right.selectbox("State", STATES)
-    params: dict[str, str | int] = {"limit": 200, "q": query}
+    params: dict[str, str | int] = {"q": query}
     if state and state != "all":
         params["status"] = state
-    page = api.get("/api/v1/documents", **params)
-    if not page["items"]:
+    items, total = _found(api, params, st.session_state.setdefault(_WANTED, PAGE))
+    if not items:
         st.info("No documents yet. Drop some above." if not query and state == "all" else "Nothing matches.")
         return
-    st.caption(f"{page['total']} document{'s' if page['total'] != 1 else ''}")
-    chosen = st.dataframe(
-        [_row(item) for item in page["items"]],
-        hide_index=True,
-        width="stretch",
-        height=min(600, 35 * (len(page["items"]) + 1) + 3),
-        on_select="rerun",
-        selection_mode="single-row",
-    )
-    rows = chosen["selection"]["rows"]
-    if rows:
-        _detail(api, page["items"][rows[0]])
-    else:
-        st.caption("Choose a row to see more.")
+    st.caption(f"{total} document{'s' if total != 1 else ''}. Choose one to see more.")
+    with lists.close_together():
+        for item in items:
+            if lists.opened("document", item["id"], item["filename"], _said(item)):
+                with st.container(border=True):
+                    _detail(api, item)
+    if len(items) < total:
+        st.button(f"Show {PAGE} more", on_click=_more)
+
+
+def _found(api: ApiClient, params: dict[str, str | int], wanted: int) -> tuple[list[dict[str, Any]], int]:
+    """So many documents, the newest first, and how many there are."""
+    items: list[dict[str, Any]] = []
+    while True:
+        page = api.get("/api/v1/documents", limit=min(LARGEST_PAGE, wanted - len(items)), **params)
+        items += page["items"]
+        if page["next_cursor"] is None or len(items) >= wanted:
+            return items, page["total"]
+        params = {**params, "cursor": page["next_cursor"]}
+
+
+def _more() -> None:
+    st.session_state[_WANTED] += PAGE
 
 
 def _upload(api: ApiClient) -> None:
@@ -61,32 +72,16 @@ def _upload(api: ApiClient) -> None:
     st.session_state["drop"] = f"drop-{int(st.session_state['drop'].split('-')[1]) + 1}"
 
 
-def _row(item: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Name": item["filename"],
-        "State": item["status"],
-        "Version": item["version_number"],
-        "Pages": item["pages"],
-        "Passages": item["chunks"],
-        "Size (kB)": round(item["size_bytes"] / 1000, 1),
-        "Collection": item["collection_name"],
-        "By": item["uploaded_by"],
-        "Added": item["created_at"][:16].replace("T", " "),
-    }
+def _said(item: dict[str, Any]) -> str:
+    return lists.line(
+        item["status"], f"version {item['version_number']}", item["collection_name"], item["created_at"][:10]
+    )
 
 
 def _detail(api: ApiClient, item: dict[str, Any]) -> None:
-    st.subheader(item["filename"])
-    task = item["latest_task"] or {}
-    if item["error_message"]:
-        st.error(f"{item['error_message']} {task.get('next_step') or ''}")
-    if item["warning"]:
-        st.warning(item["warning"])
-    first, second = st.columns(2)
-    if first.button("Read again", help="Parse and index the newest version once more."):
-        api.post(f"/api/v1/documents/{item['id']}/reindex")
-        st.success("It is being read again; see Jobs.")
-    with second:
+    with st.container(horizontal=True):
+        read_again = st.button("Read again", help="Parse and index the newest version once more.")
+        versions.offer_new(api, item)
         deletion.offer(
             api,
             f"/api/v1/documents/{item['id']}",
@@ -95,4 +90,21 @@ def _detail(api: ApiClient, item: dict[str, Any]) -> None:
             "in it, such as attachments.",
             key=item["id"],
         )
+    if read_again:
+        api.post(f"/api/v1/documents/{item['id']}/reindex")
+        st.success("It is being read again; see Jobs.")
+    task = item["latest_task"] or {}
+    if item["error_message"]:
+        st.error(f"{item['error_message']} {task.get('next_step') or ''}")
+    if item["warning"]:
+        st.warning(item["warning"])
+    st.text(
+        lists.line(
+            f"{item['pages']} pages" if item["pages"] else "",
+            f"{item['chunks']} passages",
+            f"{item['size_bytes'] / 1000:,.1f} kB",
+            f"by {item['uploaded_by']}" if item["uploaded_by"] else "",
+            item["created_at"][:16].replace("T", " "),
+        )
+    )
     versions.show(api, item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from admin_app.api_client import ApiClient
+from admin_app.views import lists
 
 WORDS = {"healthy": "All is well.", "degraded": "It works, but not everything is well.", "broken": "It does not work."}
 
@@ -15,7 +16,7 @@ def show(api: ApiClient) -> None:
     report = api.health()
     tell = {"healthy": st.success, "degraded": st.warning}.get(report["status"], st.error)
     tell(WORDS.get(report["status"], report["status"]))
-    st.dataframe(
+    lists.table(
         [
             {
                 "Part": item["name"],
@@ -25,8 +26,5 @@ def show(api: ApiClient) -> None:
                 "Took (ms)": round(item["latency_ms"], 1),
             }
             for item in report["items"]
-        ],
-        hide_index=True,
-        width="stretch",
-        height=35 * (len(report["items"]) + 1) + 3,
+        ]
     )

@@ -7,8 +7,10 @@ from typing import Any
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
+from admin_app.views import lists
 
 REFRESH_S = 2
+LAST = 100
 
 
 def show(api: ApiClient) -> None:
@@ -19,7 +21,7 @@ def show(api: ApiClient) -> None:
 
 def _receipts(api: ApiClient) -> None:
     try:
-        receipts = api.get("/api/v1/tasks", limit=100)
+        receipts = api.get("/api/v1/tasks", limit=LAST)
     except ApiProblem as problem:
         st.error(str(problem))
         return
@@ -30,34 +32,24 @@ def _receipts(api: ApiClient) -> None:
     failed = sum(receipt["status"] == "failed" for receipt in receipts)
     under_way, wrong = st.columns(2)
     under_way.metric("Under way", waiting)
-    wrong.metric("Failed, of the last 100", failed)
-    chosen = st.dataframe(
-        [
-            {
-                "Document": receipt["filename"],
-                "Stage": _stage(receipt),
-                "Progress": receipt["progress"],
-                "What happened": " ".join(
-                    filter(None, (receipt["error_message"], receipt["next_step"], *receipt["warnings"]))
-                ),
-                "Attempts": receipt["attempts"],
-                "Begun": (receipt["started_at"] or "")[:19].replace("T", " "),
-            }
-            for receipt in receipts
-        ],
-        hide_index=True,
-        width="stretch",
-        height=480,
-        on_select="rerun",
-        selection_mode="single-row",
-        key="jobs",
-        column_config={"Progress": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%d %%")},
-    )
-    rows = chosen["selection"]["rows"]
-    if not rows or rows[0] >= len(receipts):
-        st.caption("Choose a row to see what was read, to stop it, or to read it again.")
-        return
-    _one(api, receipts[rows[0]])
+    wrong.metric(f"Failed, of the last {LAST}", failed)
+    st.caption("Choose one to see what was read, to stop it, or to read it again.")
+    with lists.close_together():
+        for receipt in receipts:
+            if lists.opened("job", receipt["task_id"], receipt["filename"], _said(receipt)):
+                with st.container(border=True):
+                    _one(api, receipt)
+            if receipt["status"] == "running":
+                st.progress(receipt["progress"])
+
+
+def _said(receipt: dict[str, Any]) -> str:
+    tried = f"attempt {receipt['attempts']}" if receipt["attempts"] > 1 else ""
+    return lists.line(_stage(receipt), receipt["error_message"], tried, _moment(receipt["started_at"]))
+
+
+def _moment(text: str | None) -> str:
+    return (text or "")[:16].replace("T", " ")
 
 
 def _stage(receipt: dict[str, Any]) -> str:
@@ -73,7 +65,10 @@ def _stage(receipt: dict[str, Any]) -> str:
 
 def _one(api: ApiClient, receipt: dict[str, Any]) -> None:
     """What is known of one document, and what can be done with it."""
-    st.subheader(receipt["filename"])
+    if receipt["error_message"]:
+        st.error(" ".join(filter(None, (receipt["error_message"], receipt["next_step"]))))
+    for warning in receipt["warnings"]:
+        st.warning(warning)
     if coverage := receipt["coverage"]:
         st.write(
             f"{coverage['pages_with_text']} of {coverage['pages']} pages have text, "

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
+from admin_app.views import lists
 
 KINDS = {
     "vectors": "Vectors: those without rows go, documents without them are read again",
@@ -52,7 +53,7 @@ def _reports(api: ApiClient) -> None:
     if not reports:
         st.info("No round has run yet. The first comes a day after the installation began.")
         return
-    st.dataframe(
+    lists.table(
         [
             {
                 "Kind": report["kind"],
@@ -64,9 +65,7 @@ def _reports(api: ApiClient) -> None:
                 "Ended": _time(report["ended_at"]),
             }
             for report in reports
-        ],
-        hide_index=True,
-        width="stretch",
+        ]
     )
 
 
@@ -74,7 +73,7 @@ def _receipts(receipts: list[dict[str, Any]]) -> None:
     if not receipts:
         st.info("Nothing was deleted yet.")
         return
-    st.dataframe(
+    lists.table(
         [
             {
                 "What": receipt["subject"],
@@ -87,9 +86,7 @@ def _receipts(receipts: list[dict[str, Any]]) -> None:
                 "In backups until": receipt["backups_until"] or "",
             }
             for receipt in receipts
-        ],
-        hide_index=True,
-        width="stretch",
+        ]
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
-from admin_app.views import deletion
+from admin_app.views import deletion, lists
 
 COUNTED = {"users": ("account", "accounts"), **deletion.COUNTED}
 REFRESH_S = 5
@@ -30,7 +30,7 @@ def show(api: ApiClient, *, own_id: str) -> None:
 
 
 def _listed(organizations: list[dict[str, Any]]) -> None:
-    st.dataframe(
+    lists.table(
         [
             {
                 "Name": one["name"],
@@ -41,9 +41,7 @@ def _listed(organizations: list[dict[str, Any]]) -> None:
                 "State": "being deleted" if one["is_being_deleted"] else "in use",
             }
             for one in organizations
-        ],
-        hide_index=True,
-        width="stretch",
+        ]
     )
 
 
@@ -61,8 +59,8 @@ def _delete(api: ApiClient, organizations: list[dict[str, Any]], own_id: str) ->
     one, own = by_id[chosen], chosen == own_id
     if one["has_last_operator"]:
         st.info(
-            f"{one['name']} has the only operator of this installation. Make somebody in another organisation operator "
-            "first, or use `foundry organization delete` where it runs."
+            f"{one['name']} has the only operator of this installation. Delete it where the installation runs: "
+            "`foundry organization delete`."
         )
         return
     if own:
@@ -107,7 +105,7 @@ def _receipts(api: ApiClient) -> None:
         st.info("Nothing was deleted yet.")
         return
     _follow(receipts)
-    st.dataframe(
+    lists.table(
         [
             {
                 "When": receipt["created_at"][:16].replace("T", " "),
@@ -119,10 +117,7 @@ def _receipts(api: ApiClient) -> None:
                 "Asked for by": receipt["requested_by"],
             }
             for receipt in receipts
-        ],
-        hide_index=True,
-        width="stretch",
-        column_config={"Went": st.column_config.Column(width="medium")},
+        ]
     )
     st.caption("Receipts hold no names. Page Maintenance lists all that was counted.")
 

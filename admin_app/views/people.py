@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
-from admin_app.views import deletion
+from admin_app.views import deletion, lists
 
 ROLES = ["viewer", "editor", "admin"]
 _ADDED = "added"
@@ -18,19 +20,14 @@ def show(api: ApiClient) -> None:
         st.success(added)
     deletion.show_last()
     users = api.get("/api/v1/users")
-    st.dataframe(
-        [
-            {
-                "E-mail": user["email"],
-                "Role": user["role"],
-                "Active": user["is_active"],
-                "Last seen": (user["last_login_at"] or "never")[:16].replace("T", " "),
-            }
-            for user in users
-        ],
-        hide_index=True,
-        width="stretch",
-    )
+    st.caption("Choose somebody to close the account, to open it again, or to delete it.")
+    with lists.close_together():
+        for user in users:
+            seen = (user["last_login_at"] or "never")[:16].replace("T", " ")
+            said = lists.line(user["role"], "" if user["is_active"] else "closed", f"last seen {seen}")
+            if lists.opened("person", user["id"], user["email"], said):
+                with st.container(border=True):
+                    _one(api, user)
     with st.form("add", clear_on_submit=True):
         st.subheader("Add somebody")
         email = st.text_input("E-mail")
@@ -45,21 +42,20 @@ def show(api: ApiClient) -> None:
                 # Drawn anew, so that the list and the choice below it know them.
                 st.session_state[_ADDED] = f"{email} can sign in now."
                 st.rerun()
-    names = {user["email"]: user for user in users}
-    chosen = st.selectbox("Change", list(names))
-    if chosen:
-        user = names[chosen]
-        word = "Close the account" if user["is_active"] else "Open it again"
-        if st.button(word):
-            api.patch(f"/api/v1/users/{user['id']}", {"is_active": not user["is_active"]})
-            st.rerun()
-        documents = st.checkbox("Delete with the documents that they handed in for everybody")
-        deletion.offer(
-            api,
-            f"/api/v1/users/{user['id']}?documents={str(documents).lower()}",
-            name=user["email"],
-            warning="The account, its sessions, keys and conversations are removed, and files of their own. Documents "
-            f"for everybody {'are removed too' if documents else 'stay, and belong to nobody'}.",
-            key=user["id"],
-            typed=True,
-        )
+
+
+def _one(api: ApiClient, user: dict[str, Any]) -> None:
+    """What can be done with an account."""
+    if st.button("Close the account" if user["is_active"] else "Open it again"):
+        api.patch(f"/api/v1/users/{user['id']}", {"is_active": not user["is_active"]})
+        st.rerun()
+    documents = st.checkbox("Delete with the documents that they handed in for everybody")
+    deletion.offer(
+        api,
+        f"/api/v1/users/{user['id']}?documents={str(documents).lower()}",
+        name=user["email"],
+        warning="The account, its sessions, keys and conversations are removed, and files of their own. Documents "
+        f"for everybody {'are removed too' if documents else 'stay, and belong to nobody'}.",
+        key=user["id"],
+        typed=True,
+    )

@@ -16,14 +16,23 @@ CLASSES = {"internal": "Internal: any model that is allowed", "confidential": "C
 
 def show(api: ApiClient) -> None:
     """Data classes of collections, and the models the organisation allows."""
-    st.title("Models and data")
+    st.title("Data rules")
+    st.caption(
+        "Rules for what is there; nothing is added on this page. Documents come on the page Documents. Collections "
+        "cannot be made in this version: General is for everybody, and files of somebody's own have one each. A model "
+        "is an entry under `plugins.llm` in the configuration file of the installation; operators change its options "
+        "under Settings."
+    )
     _collections(api)
     _models(api)
 
 
 def _collections(api: ApiClient) -> None:
     st.subheader("Collections")
-    st.caption("Text of a confidential collection never leaves this installation: without a local model it is refused.")
+    st.caption(
+        "Passages of a confidential collection reach local models only; without one, answers quote them or are "
+        "refused. The model that embeds reads all text: choose a local one where a collection is confidential."
+    )
     deletion.show_last()
     for collection in api.get("/api/v1/collections"):
         _collection(api, collection)

@@ -8,6 +8,7 @@ import streamlit as st
 import yaml
 
 from admin_app.api_client import ApiClient, ApiProblem
+from admin_app.views import lists
 
 ROLES = {"primary": "answers, and takes what is new", "fallback": "stands in for it", "former": "is being left"}
 SECONDS_A_MINUTE = 60
@@ -39,7 +40,7 @@ def _in_force(settings: list[dict[str, str]]) -> None:
     if not rows:
         st.info("No setting has that in its key or value.")
         return
-    st.dataframe(rows, hide_index=True, width="stretch", height=560)
+    lists.table(rows)
 
 
 def _change(api: ApiClient, free: dict[str, dict[str, str]]) -> None:
@@ -77,11 +78,7 @@ def _told(api: ApiClient, changes: dict[str, Any]) -> None:
     if not preview["changes"]:
         st.info("Nothing would change.")
         return
-    st.dataframe(
-        [{"Key": item["key"], "Now": item["before"], "Then": item["after"]} for item in preview["changes"]],
-        hide_index=True,
-        width="stretch",
-    )
+    lists.table([{"Key": item["key"], "Now": item["before"], "Then": item["after"]} for item in preview["changes"]])
     st.write(f"Plugins built anew: {', '.join(preview['rebuilt']) or 'none'}.")
     if preview["reembedded"]:
         st.warning(

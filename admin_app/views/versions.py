@@ -7,15 +7,15 @@ from typing import IO, Any
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
+from admin_app.views import lists
 
 
 def show(api: ApiClient, document: dict[str, Any]) -> None:
-    """Near duplicates, versions with their times, the difference of two, the way back, and a new version."""
+    """Near duplicates, versions with their times, the difference of two, and the way back."""
     path = f"/api/v1/documents/{document['id']}"
     _similar(api.get(path)["similar"])
     versions = api.get(f"{path}/versions")
-    st.dataframe([_row(version) for version in versions], hide_index=True, width="stretch")
-    _new_version(api, document)
+    lists.table([_row(version) for version in versions])
     if len(versions) < 2:
         return
     _difference(api, path, [version["number"] for version in versions])
@@ -45,7 +45,8 @@ def _moment(text: str | None) -> str:
     return text[:16].replace("T", " ") if text else "now"
 
 
-def _new_version(api: ApiClient, document: dict[str, Any]) -> None:
+def offer_new(api: ApiClient, document: dict[str, Any]) -> None:
+    """A button that takes a file of any name as the next version."""
     with st.popover("New version …"):
         st.write("The file may have any name. Until it is read, the version of now answers.")
         file: IO[bytes] | None = st.file_uploader("File", key=f"version-{document['id']}")

@@ -13,15 +13,12 @@ _BEGUN_MARKER = re.compile(r"\[\d{0,3}$")
 UNSUPPORTED = " [not in the sources](#unsupported)"
 _STAGES = {
     Stage.GUARD: "Reading the question",
-    Stage.RECALL: "Reading the question",
     Stage.CONTEXTUALIZE: "Reading the question",
     Stage.RETRIEVE: "Searching the documents",
     Stage.RERANK: "Reading the passages",
     Stage.WEIGH: "Reading the passages",
-    Stage.REWRITE: "Searching with other words",
     Stage.GENERATE: "Writing the answer",
     Stage.VERIFY: "Checking the answer",
-    Stage.REMEMBER: "Checking the answer",
 }
 
 

@@ -15,7 +15,9 @@ from services.commands import answers, first_account
 from services.commands.terminal import DataDir, run, say
 from services.stack.opening import any_stack
 
-AsUser = Annotated[str | None, typer.Option("--as", help="E-mail of the person who asks. Default: the administrator.")]
+AsUser = Annotated[
+    str | None, typer.Option("--as", help="E-mail of the person it is done for. Default: the first administrator.")
+]
 
 
 AsOf = Annotated[

@@ -28,7 +28,14 @@ Json = Annotated[
     typer.Option("--json", help="Write the figures here, too, with a row for each question.", show_default=False),
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave the scratch organisation in place.")]
-Files = Annotated[Path | None, typer.Option("--files", help="Folder of documents to use.", show_default=False)]
+Files = Annotated[
+    Path | None,
+    typer.Option(
+        "--files",
+        help="Folder of documents; `answers` reads it instead of the samples, `retrieval` beside its texts.",
+        show_default=False,
+    ),
+]
 CORPUS = Path(__file__).resolve().parents[2] / "examples" / "corpus"
 
 

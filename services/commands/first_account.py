@@ -24,4 +24,7 @@ def show(account: setup.FirstAccount, stack: Stack) -> None:
     text = f"Administrator: {account.email}\nPassword:      {account.password}\nSign in once:  {link}\n"
     path = stack.data_dir / SIGN_IN_FILE
     write_secret_file(path, text)
-    typer.echo(f"{text}(shown this once; kept in {path}, delete it after changing the password)\n", err=True)
+    typer.echo(
+        f"{text}(shown this once; kept in {path}, which only you can read: delete it once the password is noted)\n",
+        err=True,
+    )

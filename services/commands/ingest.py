@@ -28,7 +28,9 @@ _POLL_S = 0.3
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders; of folders every file is taken.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files and folders; of folders every file that is not hidden is taken.")
+    ],
     as_user: AsUser = None,
     data_dir: DataDir = None,
 ) -> None:

@@ -17,7 +17,7 @@ from services.commands.terminal import DataDir, run, say
 from services.stack.opening import any_stack
 from services.views.accounts import AccountView
 
-app = typer.Typer(no_args_is_help=True, help="Add people, send them a sign-in link, list them.")
+app = typer.Typer(no_args_is_help=True, help="Add people, print a sign-in link for one, list them.")
 
 Email = Annotated[str, typer.Argument(help="E-mail address.")]
 _CLIENT = ClientInfo(user_agent="foundry user")
@@ -43,7 +43,7 @@ def link(email: Email, data_dir: DataDir = None) -> None:
 
 @app.command(name="list")
 def list_people(data_dir: DataDir = None) -> None:
-    """List everybody in the organisation."""
+    """List everybody in the first organisation."""
     for person in run(_list(data_dir)):
         state = "" if person.is_active else "  (closed)"
         typer.echo(f"{person.email}  {person.role.value}  {person.organization_name}{state}")

@@ -81,8 +81,7 @@ class TenantService:
             if await _has_last_operator(maintenance, organization_id):
                 raise ConflictError(
                     "It has the only operator of this installation.",
-                    next_step="Make somebody in another organisation operator, or where it runs: "
-                    "foundry organization delete.",
+                    next_step="Delete it where the installation runs: foundry organization delete.",
                 )
             deletion = self._deletion(maintenance)
             receipt_id, _ = await deletion.close(organization_id, str(principal.user_id), claimed=False)

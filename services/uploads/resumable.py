@@ -88,7 +88,7 @@ class ResumableUploads:
             raise DocumentError(
                 f"The file is larger than {self.max_file_bytes / 1_000_000:.0f} MB.",
                 failure_code="too_large",
-                next_step="Split it, or ask an administrator to raise ingestion.max_file_size_mb.",
+                next_step="Split it, or ask the operator to raise ingestion.max_file_size_mb.",
             )
         kept = _Kept(str(principal.user_id), name, size_bytes, _text(collection_id), _text(document_id))
         folder = await self._blobs.folder_for(principal.organization_id, size_bytes)
