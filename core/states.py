@@ -1,4 +1,4 @@
-"""Which states do documents and tasks go through?"""
+"""Which states do documents and tasks go through, and what can be deleted?"""
 
 from __future__ import annotations
 
@@ -34,3 +34,13 @@ class IngestionStage(StrEnum):
     VERIFYING = "verifying"
     READY = "ready"
     FAILED = "failed"
+
+
+class DeletionSubject(StrEnum):
+    """What a receipt of a deletion speaks of."""
+
+    ORGANIZATION = "organization"
+    COLLECTION = "collection"
+    DOCUMENT = "document"
+    VERSION = "version"
+    USER = "user"

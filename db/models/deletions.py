@@ -32,8 +32,8 @@ class DeletionReceipt(Tenant, Base):
     removed: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
     left: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
     traces: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
-    """Ids and digests of everything that goes with it, see ``services.deletion.inventory``;
-    empty for an organisation."""
+    """Ids and digests of everything that goes with it, see ``services.deletion.inventory``, the most that was found of
+    it, and until when a worker may still write some; of an organisation no ids, for all that is its goes."""
     next_try_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     backups_until: Mapped[date | None]

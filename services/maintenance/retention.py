@@ -17,7 +17,8 @@ from db.maintenance import MaintenanceDatabase
 from db.models import Collection, Document, DocumentVersion, Organization, Task
 from services.audit import ClientInfo, record
 from services.deletion.purge import Purge
-from services.deletion.tombstones import Order, soft_delete_document, soft_delete_version
+from services.deletion.receipts import Order
+from services.deletion.tombstones import soft_delete_document, soft_delete_version
 from services.maintenance.findings import Findings
 
 REQUESTED_BY = "retention"

@@ -18,7 +18,7 @@ from core.types import VectorFilter, VectorHit
 from db.maintenance import MaintenanceDatabase
 from db.models import DeletionReceipt, Document, DocumentChunk, IndexedVersion, Organization, Task
 from services.deletion.inventory import DataInventory, batches, id_array
-from services.deletion.purge import remove_strays
+from services.deletion.scope import remove_strays
 from services.maintenance.findings import Findings
 from services.search_index.indexes import Index, Indexes
 

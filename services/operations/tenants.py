@@ -22,7 +22,7 @@ from db.urls import DatabaseAddress
 from services.audit import ClientInfo, record
 from services.deletion.inventory import Stores
 from services.deletion.organizations import OrganizationDeletion
-from services.deletion.purge import view_of
+from services.deletion.receipts import view_of
 from services.maintenance.findings import MaintenanceKind
 from services.maintenance.rounds import report_view, want
 from services.views.deletion import DeletionView

@@ -30,9 +30,12 @@ from jobs import resident
 from jobs.resident import Resident
 from services.bootstrap import Services, open_services
 from services.connections import maintenance_address, redis_url
-from services.deletion.inventory import KEPT, POINTERS, DataInventory, ResidualScan, Stores, of_documents, pointers
+from services.deletion.inventory import KEPT, POINTERS, DataInventory, Stores, of_documents, pointers
+from services.deletion.listed_scope import ListedScope
+from services.deletion.receipts import ENDS_AT, Order
 from services.deletion.resume import Unfinished
-from services.deletion.tombstones import ENDS_AT, Order, soft_delete_document
+from services.deletion.scan import ResidualScan
+from services.deletion.tombstones import soft_delete_document
 from services.tasks.queue import connect
 from services.worker.container import Worker, open_worker
 from tests.fixtures.application import CLIENT, PASSWORD, Department, make_department
@@ -52,8 +55,8 @@ class Cellar:
     unfinished: Unfinished
 
     async def scan(self, organization_id: UUID, traces: DataInventory, since: datetime) -> dict[str, int]:
-        scan = ResidualScan(self.database.transaction, self.stores, organization_id, traces, since)
-        found, unreached = await scan.run()
+        scope = ListedScope(self.database.transaction, self.stores, organization_id, traces, since)
+        found, unreached = await ResidualScan(scope).run()
         assert not unreached
         return dict(found)
 
