@@ -394,7 +394,7 @@ class SlowBell(Resident):
         super().__init__()
         self.rung, self.answered = threading.Event(), threading.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         self.rung.set()
         assert self.answered.wait(30)
 
