@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
+from core.states import TaskStatus
 
 REFRESH_S = 2
 
@@ -26,8 +27,8 @@ def _receipts(api: ApiClient) -> None:
     if not receipts:
         st.info("Nothing has been handed in yet. Add documents on the page Documents, or drop them into the chat.")
         return
-    waiting = sum(receipt["status"] in {"queued", "running"} for receipt in receipts)
-    failed = sum(receipt["status"] == "failed" for receipt in receipts)
+    waiting = sum(TaskStatus(receipt["status"]).is_under_way for receipt in receipts)
+    failed = sum(receipt["status"] == TaskStatus.FAILED for receipt in receipts)
     under_way, wrong = st.columns(2)
     under_way.metric("Under way", waiting)
     wrong.metric("Failed, of the last 100", failed)
@@ -82,7 +83,7 @@ def _one(api: ApiClient, receipt: dict[str, Any]) -> None:
         )
     if receipt["stages"]:
         st.caption("Seconds: " + " · ".join(f"{stage} {seconds:g}" for stage, seconds in receipt["stages"].items()))
-    under_way = receipt["status"] in {"queued", "running"}
+    under_way = TaskStatus(receipt["status"]).is_under_way
     label, path = (
         ("Stop reading", f"/api/v1/tasks/{receipt['task_id']}/cancel")
         if under_way

@@ -18,6 +18,8 @@ from chainlit.user import PersistedUser, User
 from chat_app.ui import elements, texts
 from chat_app.ui.caller import caller
 from core.errors import NotFoundError
+from core.events import Outcome
+from core.states import MessageRole
 from services.bootstrap import Services
 from services.views.chats import ChatView, MessageView
 
@@ -155,7 +157,7 @@ def _thread(chat: ChatView) -> ThreadDict:
 def _steps(message: MessageView) -> list[StepDict]:
     """A message as Chainlit shows it; files that were handed in are followed by their receipts."""
     if message.task_ids:
-        return [_step(message), _step(message, id_=_receipts_id(message), role="assistant", output="")]
+        return [_step(message), _step(message, id_=_receipts_id(message), role=MessageRole.ASSISTANT, output="")]
     return [_step(message)]
 
 
@@ -164,9 +166,9 @@ def _receipts_id(message: MessageView) -> str:
 
 
 def _step(
-    message: MessageView, *, id_: str | None = None, role: str | None = None, output: str | None = None
+    message: MessageView, *, id_: str | None = None, role: MessageRole | None = None, output: str | None = None
 ) -> StepDict:
-    asked = (role or message.role) == "user"
+    asked = (role or message.role) is MessageRole.USER
     at = message.created_at.isoformat()
     shown = texts.handed_in(len(message.task_ids)) if message.task_ids else message.content
     if output is not None:
@@ -185,7 +187,7 @@ def _step(
         "start": at,
         "end": at,
         "streaming": False,
-        "isError": message.outcome == "failed",
+        "isError": message.outcome == Outcome.FAILED,
         "metadata": {},
         "tags": [],
     }
@@ -202,6 +204,6 @@ def _step(
 def _elements(message: MessageView, superseded: Set[UUID]) -> list[ElementDict]:
     if message.task_ids:
         return [elements.stored(elements.receipts(message.task_ids), _receipts_id(message), message.chat_id)]
-    if message.role == "assistant":
+    if message.role is MessageRole.ASSISTANT:
         return [elements.stored(elements.sources_of(message, superseded), str(message.id), message.chat_id)]
     return []

@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.states import DeletionSubject
 from core.types import JsonValue
-from db.base import Base, Tenant
+from db.base import Base, Tenant, one_of
 from db.models.accounts import EMPTY_OBJECT
 
 
@@ -22,11 +23,11 @@ class DeletionReceipt(Tenant, Base):
 
     __tablename__ = "deletion_receipts"
     __table_args__ = (
-        CheckConstraint("subject in ('organization', 'collection', 'document', 'version', 'user')", name="subject"),
+        CheckConstraint(one_of("subject", DeletionSubject), name="subject"),
         Index("ix_deletion_receipts_pending", "next_try_at", postgresql_where=text("completed_at IS NULL")),
     )
 
-    subject: Mapped[str]
+    subject: Mapped[DeletionSubject]
     subject_id: Mapped[UUID] = mapped_column(index=True)
     requested_by: Mapped[str]
     removed: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)

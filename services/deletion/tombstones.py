@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, any_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFoundError
-from core.states import DeletionSubject
+from core.states import DeletionSubject, IngestionStage, TaskStatus
 from db.models import (
     ApiKey,
     Collection,
@@ -86,7 +86,7 @@ async def soft_delete_user(session: AsyncSession, order: Order, user_id: UUID, *
 async def soft_delete_version(session: AsyncSession, order: Order, version: DocumentVersion) -> UUID | None:
     """Give up a version that no longer answers; None when it answers or is being read. The document stays."""
     document = await session.get_one(Document, version.document_id, with_for_update=True)
-    busy = select(Task.id).where(Task.version_id == version.id, Task.status.in_(("queued", "running"))).limit(1)
+    busy = select(Task.id).where(Task.version_id == version.id, Task.is_under_way).limit(1)
     if document.active_version_id == version.id or await session.scalar(busy) is not None:
         return None
     tasks = await session.scalars(select(Task.id).where(Task.version_id == version.id))
@@ -170,7 +170,7 @@ async def _soft_delete_documents(session: AsyncSession, order: Order, documents:
 
 async def _end_tasks(session: AsyncSession, theirs: ColumnElement[bool]) -> datetime | None:
     """No worker goes on with them. Returns until when one may still believe so."""
-    under_way = theirs & Task.status.in_(("queued", "running"))
+    under_way = theirs & Task.is_under_way
     # Locked, or a worker could take one up between this look and the next statement.
     leases = await session.scalars(select(Task.lease_until).where(under_way).order_by(Task.id).with_for_update())
     ends_at = max(filter(None, leases), default=None)
@@ -178,8 +178,8 @@ async def _end_tasks(session: AsyncSession, theirs: ColumnElement[bool]) -> date
         update(Task)
         .where(under_way)
         .values(
-            status="failed",
-            stage="failed",
+            status=TaskStatus.FAILED,
+            stage=IngestionStage.FAILED,
             failure_code="deleted",
             attempts=Task.attempts + 1,
             completed_at=func.now(),

@@ -22,7 +22,7 @@ from config.models import Settings
 from config.product import IngestionSettings
 from core.crash_points import crash_point
 from core.errors import ConflictError, DocumentError, KnowledgeFoundryError
-from core.states import IngestionStage
+from core.states import DocumentStatus, IngestionStage, TaskStatus, TaskType
 from core.text import language
 from core.types import ChunkDraft, EmbeddedFile, JsonValue, ParsedDocument, VectorPayload
 from db.models import Document, DocumentVersion, Task
@@ -42,7 +42,6 @@ from services.search_index.vectors import remove_vectors
 from services.tasks.leases import Lease, LeaseKeeper, LeaseLostError
 from services.tasks.progress import TaskProgress
 from services.uploads import near_duplicates
-from services.uploads.activation import TASK_MOVE
 from services.uploads.attachments import EmbeddedFileStore
 
 log = structlog.get_logger(__name__)
@@ -227,7 +226,7 @@ class IngestionPipeline:
 
     async def _begin(self, lease: Lease) -> _Work:
         async with self._database.transaction(lease.organization_id) as session:
-            await self._leases.write(lease, session, stage=IngestionStage.PARSING.value, progress=5)
+            await self._leases.write(lease, session, stage=IngestionStage.PARSING, progress=5)
             statement = (
                 select(Document, DocumentVersion, Task)
                 .join(DocumentVersion, DocumentVersion.document_id == Document.id)
@@ -240,7 +239,7 @@ class IngestionPipeline:
                     "The document was deleted.", failure_code="deleted", next_step="Upload it again if you need it."
                 )
             document, version, task = row
-            document.status = "indexing"
+            document.status = DocumentStatus.INDEXING
             return _Work(
                 document.id,
                 document.collection_id,
@@ -249,7 +248,7 @@ class IngestionPipeline:
                 version.mime_type,
                 version.file_path,
                 task.meta,
-                is_read=task.task_type == TASK_MOVE
+                is_read=task.task_type is TaskType.MOVE
                 and document.active_version_id == version.id
                 and version.chunking == str(self._rules),
             )
@@ -304,8 +303,8 @@ class IngestionPipeline:
                 await self._leases.write(
                     lease,
                     session,
-                    status="failed",
-                    stage=IngestionStage.FAILED.value,
+                    status=TaskStatus.FAILED,
+                    stage=IngestionStage.FAILED,
                     failure_code=code,
                     error_message=message,
                     next_step=next_step,
@@ -328,7 +327,4 @@ async def _mark_document(session: AsyncSession, task: Task, code: str, message: 
         return
     await take_back(session, document, version)
     version.failure_code, version.error_message = code, message
-    if document.active_version_id is None:
-        document.status, document.error_message = "failed", message
-    else:
-        document.status = "ready"
+    document.not_read(message)

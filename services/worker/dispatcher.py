@@ -29,6 +29,7 @@ PAUSE_S = 5
 LOOK_S = 2.0
 """Without a bell: another worker may have heard it and have no place left."""
 
+# Its words are not bound: most tasks have ended, and a plan for any status would read them all.
 _NEXT = text(
     "WITH busy AS (SELECT organization_id, count(*) AS tasks FROM tasks "
     "WHERE status = 'running' AND lease_until > now() GROUP BY organization_id) "
