@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -28,6 +28,7 @@ from services.deletion.organizations import OrganizationDeletion
 from services.deletion.receipts import ENDS_AT
 from services.deletion.resume import Unfinished
 from services.deletion.scan import ResidualScan
+from services.search_index.indexes import Indexes
 from services.worker.container import Worker, open_worker
 from tests.fixtures.application import Department, make_department
 from tests.fixtures.outages import impatient, silent_vector_store
@@ -222,4 +223,21 @@ async def test_a_receipt_of_0_3_that_was_broken_off_is_ended_and_counts_what_wen
     assert view.left == {}
     assert view.completed_at is not None
     assert {"files": 4, "chats": 2, "documents": 1, "organizations": 1}.items() <= view.removed.items()
+    assert await house.scan(mine) == {}
+
+
+async def test_a_store_that_does_not_run_keeps_the_receipt_and_the_rows_until_it_does(
+    department: Department, worker: Worker, house: House
+) -> None:
+    await department.read(worker, "valves.txt", b"The valve opens at 6 bar.")
+    mine, stores = department.principal.organization_id, house.stores
+    stopped = Indexes(replace(stores.indexes.primary, vectors=None))
+    receipt_id, _ = await house.deletion.close(mine, "test", claimed=False)
+    assert await Unfinished(house.database, replace(stores, indexes=stopped), backup_days=1).run() == 0
+    view = await house.deletion.receipt(receipt_id)
+    assert (view.completed_at, view.left["pgvector did not answer"], view.removed["files"]) == (None, 1, 1)
+    assert await house.organizations() == 1
+    async with house.database.transaction() as session:
+        (await session.get_one(DeletionReceipt, receipt_id)).next_try_at = None
+    assert await Unfinished(house.database, stores, backup_days=1).run() == 1
     assert await house.scan(mine) == {}
