@@ -1,4 +1,4 @@
-"""Which states do documents and tasks go through?"""
+"""Which states do documents and tasks go through, and which words are kept for what people do?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ class DocumentStatus(StrEnum):
     FAILED = "failed"
 
 
+class TaskType(StrEnum):
+    """What a task does with a version of a document."""
+
+    INGEST = "ingest"
+    """Read it, after which it answers."""
+    MOVE = "move"
+    """Carry it, while it answers, to another index or another way of cutting."""
+
+
 class TaskStatus(StrEnum):
     """States of a task."""
 
@@ -21,6 +30,15 @@ class TaskStatus(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it waits or is worked on; otherwise it has ended and stays as it is."""
+        return self in UNDER_WAY
+
+
+UNDER_WAY = (TaskStatus.QUEUED, TaskStatus.RUNNING)
+ENDED = (TaskStatus.COMPLETED, TaskStatus.FAILED)
 
 
 class IngestionStage(StrEnum):
@@ -34,3 +52,20 @@ class IngestionStage(StrEnum):
     VERIFYING = "verifying"
     READY = "ready"
     FAILED = "failed"
+
+
+class MessageRole(StrEnum):
+    """Who says something in a conversation that is kept."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class DeletionSubject(StrEnum):
+    """What a receipt of a deletion speaks of."""
+
+    ORGANIZATION = "organization"
+    COLLECTION = "collection"
+    DOCUMENT = "document"
+    VERSION = "version"
+    USER = "user"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData, Uuid, func, text
+from sqlalchemy import DateTime, Dialect, MetaData, String, TypeDecorator, Uuid, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from core.states import DeletionSubject, DocumentStatus, IngestionStage, MessageRole, TaskStatus, TaskType
 from core.types import JsonValue
 
 NAMING = {
@@ -21,6 +24,34 @@ NAMING = {
 }
 
 
+class Word(TypeDecorator[StrEnum]):
+    """A word of a closed set; text in the database.
+
+    Args:
+        words: The set; another word is refused before it is written.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> str | None:
+        """As text."""
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        """As a member of the set."""
+        return None if value is None else self.words(value)
+
+
+def one_of(column: str, words: Iterable[StrEnum]) -> str:
+    """SQL for constraints and partial indexes, where nothing is bound: whether a column has one of the words."""
+    return f"{column} in ({', '.join(repr(word.value) for word in words)})"
+
+
 class Base(DeclarativeBase):
     """Root of all models."""
 
@@ -30,6 +61,10 @@ class Base(DeclarativeBase):
         dict[str, JsonValue]: JSONB,
         list[JsonValue]: JSONB,
         UUID: Uuid(),
+        **{
+            words: Word(words)
+            for words in (DeletionSubject, DocumentStatus, IngestionStage, MessageRole, TaskStatus, TaskType)
+        },
     }
 
 

@@ -1,6 +1,7 @@
 """Who may look across organisations?
 
-Only sweeps and the operator, through this role; an architecture test names the two modules that may import this one.
+Sweeps, upkeep, the worker and the operator, through this role; ``tests/architecture/test_doors.py`` names every module
+that may import this one, and fails when another does.
 """
 
 from __future__ import annotations

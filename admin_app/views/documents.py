@@ -8,10 +8,12 @@ import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
 from admin_app.views import deletion, lists, versions
+from core.states import DocumentStatus
 
 PAGE, LARGEST_PAGE = 50, 200
 _WANTED = "documents-wanted"
-STATES = ["all", "ready", "indexing", "pending", "failed"]
+_SHOWN = (DocumentStatus.READY, DocumentStatus.INDEXING, DocumentStatus.PENDING, DocumentStatus.FAILED)
+STATES = ["all", *(status.value for status in _SHOWN)]
 
 
 def show(api: ApiClient) -> None:

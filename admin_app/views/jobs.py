@@ -8,6 +8,7 @@ import streamlit as st
 
 from admin_app.api_client import ApiClient, ApiProblem
 from admin_app.views import lists
+from core.states import TaskStatus
 
 REFRESH_S = 2
 LAST = 100
@@ -28,8 +29,8 @@ def _receipts(api: ApiClient) -> None:
     if not receipts:
         st.info("Nothing has been handed in yet. Add documents on the page Documents, or drop them into the chat.")
         return
-    waiting = sum(receipt["status"] in {"queued", "running"} for receipt in receipts)
-    failed = sum(receipt["status"] == "failed" for receipt in receipts)
+    waiting = sum(TaskStatus(receipt["status"]).is_under_way for receipt in receipts)
+    failed = sum(receipt["status"] == TaskStatus.FAILED for receipt in receipts)
     under_way, wrong = st.columns(2)
     under_way.metric("Under way", waiting)
     wrong.metric(f"Failed, of the last {LAST}", failed)
@@ -39,7 +40,7 @@ def _receipts(api: ApiClient) -> None:
             if lists.opened("job", receipt["task_id"], receipt["filename"], _said(receipt)):
                 with st.container(border=True):
                     _one(api, receipt)
-            if receipt["status"] == "running":
+            if receipt["status"] == TaskStatus.RUNNING:
                 st.progress(receipt["progress"])
 
 
@@ -77,7 +78,7 @@ def _one(api: ApiClient, receipt: dict[str, Any]) -> None:
         )
     if receipt["stages"]:
         st.caption("Seconds: " + " · ".join(f"{stage} {seconds:g}" for stage, seconds in receipt["stages"].items()))
-    under_way = receipt["status"] in {"queued", "running"}
+    under_way = TaskStatus(receipt["status"]).is_under_way
     label, path = (
         ("Stop reading", f"/api/v1/tasks/{receipt['task_id']}/cancel")
         if under_way

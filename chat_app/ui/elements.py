@@ -8,7 +8,7 @@ from uuid import UUID
 
 from chainlit.element import CustomElement, ElementDict
 
-from core.events import Citation, SentenceEvent, Support
+from core.events import Citation, Outcome, SentenceEvent, Support
 from services.answers.conversations import StoredAnswer
 from services.views.chats import MessageView
 
@@ -101,7 +101,7 @@ def _sources(
 ) -> Drawn:
     unsupported = sum(sentence.support is Support.UNSUPPORTED for sentence in sentences)
     shown = list(notices)
-    if outcome == "stopped":
+    if outcome == Outcome.STOPPED:
         shown.insert(0, "Stopped. What was said so far is kept.")
     if unsupported:
         shown.append("Sentences marked “not in the sources” are not supported by the passages they cite.")

@@ -18,6 +18,8 @@ from chainlit.user import PersistedUser, User
 from chat_app.ui import elements, texts, turns
 from chat_app.ui.caller import caller
 from core.errors import NotFoundError
+from core.events import Outcome
+from core.states import MessageRole
 from services.bootstrap import Services
 from services.views.chats import ChatView, MessageView
 
@@ -157,11 +159,11 @@ def _steps(messages: Iterable[MessageView]) -> list[StepDict]:
     steps: list[StepDict] = []
     question: str | None = None
     for message in messages:
-        if message.role == "user":
+        if message.role is MessageRole.USER:
             question = str(message.id)
             steps.append(_step(message))
             if message.task_ids:
-                steps.append(_step(message, id_=_receipts_id(message), role="assistant", output=""))
+                steps.append(_step(message, id_=_receipts_id(message), role=MessageRole.ASSISTANT, output=""))
             continue
         at = message.created_at.isoformat()
         run = turns.run_dict(message.id, message.chat_id, question, begun=at, ended=at)
@@ -181,11 +183,11 @@ def _step(
     message: MessageView,
     *,
     id_: str | None = None,
-    role: str | None = None,
+    role: MessageRole | None = None,
     output: str | None = None,
     parent: str | None = None,
 ) -> StepDict:
-    asked = (role or message.role) == "user"
+    asked = (role or message.role) is MessageRole.USER
     at = message.created_at.isoformat()
     shown = texts.handed_in(len(message.task_ids)) if message.task_ids else message.content
     if output is not None:
@@ -204,7 +206,7 @@ def _step(
         "start": at,
         "end": at,
         "streaming": False,
-        "isError": message.outcome == "failed",
+        "isError": message.outcome == Outcome.FAILED,
         "metadata": {},
         "tags": [],
     }
@@ -214,6 +216,6 @@ def _step(
 def _elements(message: MessageView, superseded: Set[UUID]) -> list[ElementDict]:
     if message.task_ids:
         return [elements.stored(elements.receipts(message.task_ids), _receipts_id(message), message.chat_id)]
-    if message.role == "assistant":
+    if message.role is MessageRole.ASSISTANT:
         return [elements.stored(elements.sources_of(message, superseded), str(message.id), message.chat_id)]
     return []

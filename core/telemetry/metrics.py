@@ -11,6 +11,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from core.states import TaskStatus
+
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SLOW: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
 _FAST_OR_STREAMED: Final = (*_FAST, 30, 60)
@@ -78,7 +80,7 @@ METRICS: Final = Metrics()
 class JobRecord:
     """A background job under way; whoever does it says how it ends, where it does not raise."""
 
-    status: str = "completed"
+    status: str = TaskStatus.COMPLETED
 
 
 @contextmanager
@@ -94,7 +96,7 @@ def job(kind: str, *, metrics: Metrics = METRICS) -> Iterator[JobRecord]:
         record.status = "cancelled"
         raise
     except Exception:
-        record.status = "failed"
+        record.status = TaskStatus.FAILED
         raise
     finally:
         metrics.jobs.labels(kind, record.status).inc()

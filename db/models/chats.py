@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.states import MessageRole
 from core.types import JsonValue
-from db.base import Base, Tenant
+from db.base import Base, Tenant, one_of
 from db.models.accounts import EMPTY_OBJECT
 
 
@@ -32,12 +33,12 @@ class Message(Tenant, Base):
 
     __tablename__ = "messages"
     __table_args__ = (
-        CheckConstraint("role in ('user', 'assistant')", name="role"),
+        CheckConstraint(one_of("role", MessageRole), name="role"),
         Index("ix_messages_chat_id_created_at", "chat_id", "created_at"),
     )
 
     chat_id: Mapped[UUID] = mapped_column(ForeignKey("chats.id", ondelete="CASCADE"))
-    role: Mapped[str]
+    role: Mapped[MessageRole]
     content: Mapped[str]
     token_count: Mapped[int] = mapped_column(server_default="0")
     cost: Mapped[Decimal] = mapped_column(Numeric(14, 6), server_default="0")

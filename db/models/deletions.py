@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.states import DeletionSubject
 from core.types import JsonValue
-from db.base import Base, Tenant
+from db.base import Base, Tenant, one_of
 from db.models.accounts import EMPTY_OBJECT
 
 
@@ -22,18 +23,18 @@ class DeletionReceipt(Tenant, Base):
 
     __tablename__ = "deletion_receipts"
     __table_args__ = (
-        CheckConstraint("subject in ('organization', 'collection', 'document', 'version', 'user')", name="subject"),
+        CheckConstraint(one_of("subject", DeletionSubject), name="subject"),
         Index("ix_deletion_receipts_pending", "next_try_at", postgresql_where=text("completed_at IS NULL")),
     )
 
-    subject: Mapped[str]
+    subject: Mapped[DeletionSubject]
     subject_id: Mapped[UUID] = mapped_column(index=True)
     requested_by: Mapped[str]
     removed: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
     left: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
     traces: Mapped[dict[str, JsonValue]] = mapped_column(server_default=EMPTY_OBJECT)
-    """Ids and digests of everything that goes with it, see ``services.deletion.inventory``;
-    empty for an organisation."""
+    """Ids and digests of everything that goes with it, see ``services.deletion.inventory``, the most that was found of
+    it, and until when a worker may still write some; of an organisation no ids, for all that is its goes."""
     next_try_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     backups_until: Mapped[date | None]

@@ -9,8 +9,9 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueCon
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.states import DocumentStatus
 from core.types import JsonValue
-from db.base import Base, Tenant
+from db.base import Base, Tenant, one_of
 from db.models.accounts import EMPTY_OBJECT
 
 EMPTY_LIST = text("'[]'::jsonb")
@@ -62,7 +63,7 @@ class Document(Tenant, Base):
 
     __tablename__ = "documents"
     __table_args__ = (
-        CheckConstraint("status in ('pending', 'indexing', 'ready', 'failed')", name="status"),
+        CheckConstraint(one_of("status", DocumentStatus), name="status"),
         Index(
             "uq_documents_collection_id_filename",
             "collection_id",
@@ -82,11 +83,23 @@ class Document(Tenant, Base):
     file_path: Mapped[str]
     mime_type: Mapped[str]
     file_size: Mapped[int] = mapped_column(BigInteger)
-    status: Mapped[str] = mapped_column(server_default="pending")
+    status: Mapped[DocumentStatus] = mapped_column(server_default=DocumentStatus.PENDING)
     error_message: Mapped[str | None]
     indexed_at: Mapped[datetime | None]
     active_version_id: Mapped[UUID | None]
     meta: Mapped[dict[str, JsonValue]] = mapped_column("metadata", server_default=EMPTY_OBJECT)
+
+    @property
+    def answers(self) -> bool:
+        """Whether questions meet one of its versions."""
+        return self.active_version_id is not None
+
+    def not_read(self, problem: str) -> None:
+        """Reading a version came to nothing: it goes on answering by another one, or else has failed."""
+        if self.answers:
+            self.status = DocumentStatus.READY
+        else:
+            self.status, self.error_message = DocumentStatus.FAILED, problem
 
 
 class DocumentVersion(Tenant, Base):

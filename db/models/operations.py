@@ -6,11 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from pgvector.sqlalchemy import Vector
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Identity, Index, func, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.states import UNDER_WAY, IngestionStage, TaskStatus, TaskType
 from core.types import JsonValue
-from db.base import Base, Tenant
+from db.base import Base, Tenant, one_of
 from db.models.accounts import EMPTY_OBJECT
 
 
@@ -23,20 +25,20 @@ class Task(Tenant, Base):
 
     __tablename__ = "tasks"
     __table_args__ = (
-        CheckConstraint("status in ('queued', 'running', 'completed', 'failed')", name="status"),
+        CheckConstraint(one_of("status", TaskStatus), name="status"),
         CheckConstraint("progress between 0 and 100", name="progress"),
         Index(
             "uq_tasks_version_id_open",
             "version_id",
             unique=True,
-            postgresql_where=text("status in ('queued', 'running')"),
+            postgresql_where=text(one_of("status", UNDER_WAY)),
         ),
         Index("ix_tasks_status_lease_until", "status", "lease_until"),
     )
 
-    task_type: Mapped[str]
-    status: Mapped[str] = mapped_column(server_default="queued")
-    stage: Mapped[str] = mapped_column(server_default="received")
+    task_type: Mapped[TaskType]
+    status: Mapped[TaskStatus] = mapped_column(server_default=TaskStatus.QUEUED)
+    stage: Mapped[IngestionStage] = mapped_column(server_default=IngestionStage.RECEIVED)
     progress: Mapped[int] = mapped_column(server_default="0")
     job_id: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(server_default="0")
@@ -51,6 +53,21 @@ class Task(Tenant, Base):
     version_id: Mapped[UUID | None] = mapped_column(ForeignKey("document_versions.id", ondelete="CASCADE"))
     user_id: Mapped[UUID | None]
     meta: Mapped[dict[str, JsonValue]] = mapped_column("metadata", server_default=EMPTY_OBJECT)
+
+    @hybrid_property
+    def is_under_way(self) -> bool:
+        """Whether it waits or is worked on."""
+        return self.status.is_under_way
+
+    @is_under_way.inplace.expression
+    @classmethod
+    def _is_under_way(cls) -> ColumnElement[bool]:
+        return cls.status.in_(UNDER_WAY)
+
+    @classmethod
+    def is_let_go(cls) -> ColumnElement[bool]:
+        """SQL: whether a worker has it whose lease ran out."""
+        return (cls.status == TaskStatus.RUNNING) & (cls.lease_until < func.now())
 
 
 class OutboxEntry(Tenant, Base):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from core.errors import NotFoundError
 from core.identity import Principal
+from core.states import MessageRole
 from db.models import Chat, Feedback, Message
 
 TITLE = "title"
@@ -69,7 +70,7 @@ class ChatRepository:
     async def is_named_after_files(self, chat: Chat) -> bool:
         """Whether the title of a conversation still is the one that files gave it."""
         statement = select(Message.id).where(
-            Message.chat_id == chat.id, Message.role == "user", Message.meta[TITLE].as_string() == chat.title
+            Message.chat_id == chat.id, Message.role == MessageRole.USER, Message.meta[TITLE].as_string() == chat.title
         )
         return await self._session.scalar(statement.limit(1)) is not None
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import NotFoundError
 from core.identity import Principal, Role
+from core.states import DocumentStatus, TaskStatus, TaskType
 from core.types import Chunk, DataClass
 from db.models import Collection, Document, DocumentChunk, DocumentVersion, Task, User
 from db.repositories.versions import answers
@@ -128,7 +129,7 @@ class DocumentRepository:
             raise NotFoundError(f"There is no document {document_id} that you may see.")
         return document
 
-    async def states_with_parts(self, document_ids: Ids[UUID], *, principal: Principal) -> dict[UUID, str]:
+    async def states_with_parts(self, document_ids: Ids[UUID], *, principal: Principal) -> dict[UUID, DocumentStatus]:
         """States of readable documents and of all that lay in their files."""
         family = with_parts(Document.id.in_(document_ids))
         statement = (
@@ -138,7 +139,7 @@ class DocumentRepository:
 
     async def parts(
         self, document_id: UUID, *, principal: Principal, limit: int
-    ) -> tuple[dict[str, int], Sequence[Document]]:
+    ) -> tuple[dict[DocumentStatus, int], Sequence[Document]]:
         """What lay in the file of a document, at any depth: how many by state; the first, failed ones before.
 
         Only what may be read; whether the document itself may be is asked with ``get``.
@@ -147,12 +148,16 @@ class DocumentRepository:
         inside = self._readable(principal).where(Document.id.in_(family), Document.id != document_id)
         states = inside.with_only_columns(Document.status, func.count()).group_by(Document.status).order_by(None)
         counts = {row[0]: row[1] for row in await self._session.execute(states)}
-        ordered = inside.order_by(None).order_by(Document.status != "failed", Document.filename).limit(limit)
+        ordered = (
+            inside.order_by(None).order_by(Document.status != DocumentStatus.FAILED, Document.filename).limit(limit)
+        )
         return counts, (await self._session.scalars(ordered)).all()
 
     async def ready_filenames(self, names: Iterable[str], *, principal: Principal) -> set[str]:
         """Those of these names under which the principal can read a document that answers."""
-        statement = self._readable(principal).where(Document.filename.in_(names), Document.status == "ready")
+        statement = self._readable(principal).where(
+            Document.filename.in_(names), Document.status == DocumentStatus.READY
+        )
         return set(await self._session.scalars(statement.with_only_columns(Document.filename)))
 
     async def find_by_name(self, collection_id: UUID, filename: str) -> Document | None:
@@ -177,7 +182,7 @@ class DocumentRepository:
         *,
         after: tuple[datetime, UUID] | None,
         limit: int,
-        status: str | None,
+        status: DocumentStatus | None,
         query: str,
         document_id: UUID | None = None,
         mine: bool = False,
@@ -325,7 +330,7 @@ class DocumentRepository:
 
     async def newest_ingestion(self, document_id: UUID) -> Task | None:
         """The newest task by which a version of a document is to answer; a move is none."""
-        statement = select(Task).where(Task.document_id == document_id, Task.task_type == "ingest")
+        statement = select(Task).where(Task.document_id == document_id, Task.task_type == TaskType.INGEST)
         return await self._session.scalar(statement.order_by(Task.created_at.desc()).limit(1))
 
     async def newest_task(self, version_id: UUID) -> Task | None:
@@ -351,11 +356,11 @@ class DocumentRepository:
 
     async def queue_positions(self, tasks: Sequence[Task]) -> dict[UUID, int]:
         """Places, from 1, of those of the tasks that wait, among all that wait in the organisation."""
-        waiting = [task.id for task in tasks if task.status == "queued"]
+        waiting = [task.id for task in tasks if task.status is TaskStatus.QUEUED]
         if not waiting:
             return {}
         place = func.row_number().over(order_by=(Task.created_at, Task.id)).label("place")
-        queue = select(Task.id, place).where(Task.status == "queued").subquery()
+        queue = select(Task.id, place).where(Task.status == TaskStatus.QUEUED).subquery()
         rows = await self._session.execute(select(queue.c.id, queue.c.place).where(queue.c.id.in_(waiting)))
         return {row.id: row.place for row in rows}
 

@@ -10,6 +10,7 @@ from sqlalchemy import Row, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from core.states import MessageRole
 from db.models import Feedback, Message
 
 
@@ -28,7 +29,7 @@ class FeedbackRepository:
             select(asked.content)
             .where(
                 asked.chat_id == Message.chat_id,
-                asked.role == "user",
+                asked.role == MessageRole.USER,
                 ~asked.is_deleted,
                 asked.created_at <= Message.created_at,
             )

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from core.errors import ValidationError
 from core.events import Citation, SentenceEvent
 from core.identity import Principal, Role
+from core.states import MessageRole
 from core.types import Message as ModelMessage
 from db.models import Chat, Feedback, Message
 from db.repositories.chats import TITLE, ChatRepository
@@ -161,7 +162,7 @@ class ChatService:
             raise ValidationError(f"The comment is longer than {MAX_COMMENT} characters.")
         async with self._database.transaction(principal.organization_id) as session:
             message = await ChatRepository(session).get_message(message_id, principal=principal)
-            if message.role != "assistant":
+            if message.role is not MessageRole.ASSISTANT:
                 raise ValidationError("Only answers can be rated.")
             if value == 0:
                 await session.execute(
@@ -188,11 +189,7 @@ class ChatService:
             await chats.get(chat_id, principal=principal)
             rows = await chats.messages(chat_id, limit=limit)
             confidential = await chats.is_confidential(chat_id)
-        messages = tuple(
-            ModelMessage(role="user" if row.role == "user" else "assistant", content=row.content)
-            for row in rows
-            if row.content
-        )
+        messages = tuple(ModelMessage(role=row.role.value, content=row.content) for row in rows if row.content)
         return History(messages=messages, confidential=confidential)
 
     async def add_question(self, principal: Principal, chat_id: UUID | None, question: str) -> UUID:
@@ -206,7 +203,9 @@ class ChatService:
                 chat.title = _title(question[:TITLE_FROM_QUESTION], empty=True)
             chat.total_messages += 1
             session.add(
-                Message(organization_id=principal.organization_id, chat_id=chat_id, role="user", content=question)
+                Message(
+                    organization_id=principal.organization_id, chat_id=chat_id, role=MessageRole.USER, content=question
+                )
             )
         return chat_id
 
@@ -225,7 +224,7 @@ class ChatService:
                 Message(
                     organization_id=principal.organization_id,
                     chat_id=chat_id,
-                    role="user",
+                    role=MessageRole.USER,
                     content="",
                     meta={"task_ids": [str(task_id) for task_id in task_ids]} | ({TITLE: title} if named else {}),
                 )
@@ -247,7 +246,7 @@ class ChatService:
                 id=message_id,
                 organization_id=principal.organization_id,
                 chat_id=chat_id,
-                role="assistant",
+                role=MessageRole.ASSISTANT,
                 content=answer.text.replace("\x00", ""),
                 token_count=answer.token_count,
                 cost=Decimal(str(answer.cost_usd)),
@@ -297,7 +296,7 @@ def _message(row: Message, thumb: int | None) -> MessageView:
     return MessageView(
         id=row.id,
         chat_id=row.chat_id,
-        role="user" if row.role == "user" else "assistant",
+        role=row.role,
         content=row.content,
         citations=kept.citations,
         sentences=kept.sentences,

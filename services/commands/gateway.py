@@ -13,6 +13,7 @@ import httpx
 
 from core.errors import AuthenticationError, DocumentError, KnowledgeFoundryError, ProviderUnavailableError
 from core.events import ANSWER_EVENT, AnswerEvent
+from core.states import TaskStatus
 from services.views.documents import DocumentPage
 from services.views.uploads import Receipt
 
@@ -69,13 +70,13 @@ class Gateway:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             receipt = Receipt.model_validate_json(_checked(await self._client.get(f"/api/v1/tasks/{task_id}")).content)
-            if receipt.status == "failed":
+            if receipt.status is TaskStatus.FAILED:
                 raise DocumentError(
                     f"{receipt.filename}: {receipt.error_message}",
                     failure_code=receipt.failure_code or "unknown",
                     next_step=receipt.next_step or "",
                 )
-            if receipt.status == "completed":
+            if receipt.status is TaskStatus.COMPLETED:
                 return receipt
             await asyncio.sleep(_POLL_S)
         raise ProviderUnavailableError(f"A document was not ready within {within_s:g} s.", next_step="See worker.log.")

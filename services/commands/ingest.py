@@ -12,6 +12,7 @@ import typer
 
 from core.errors import KnowledgeFoundryError, ValidationError
 from core.identity import Principal
+from core.states import TaskStatus
 from services import setup
 from services.audit import ClientInfo
 from services.bootstrap import Services, open_services
@@ -89,10 +90,10 @@ async def _blocks(path: Path) -> AsyncIterator[bytes]:
 
 async def ended_well(services: Services, principal: Principal, receipt: Receipt) -> bool:
     """Wait for a task, print how it ended, and say whether that was well."""
-    while receipt.status in ("queued", "running"):
+    while receipt.status.is_under_way:
         await asyncio.sleep(_POLL_S)
         receipt = await services.tasks.receipt(principal, receipt.task_id)
-    if receipt.status == "failed":
+    if receipt.status is TaskStatus.FAILED:
         typer.echo(f"{receipt.filename}: {receipt.error_message} {receipt.next_step or ''}".rstrip())
         return False
     word = "nothing changed" if receipt.unchanged else f"version {receipt.version_number} is ready"

@@ -1,5 +1,6 @@
-"""How something goes for good, from every store, and what proves it.
+"""How something that people deleted goes from every store, and what proves it.
 
-A tombstone at once, a purge afterwards, a scan at the end, a receipt throughout. Others call ``RemovalService``,
-``Purge``, ``Unfinished`` and ``Stores``.
+``tombstones`` end in one transaction that it answers and open a receipt; one engine, ``purge``, then removes and scans
+what its ``scope`` says, and ``resume`` goes on with what was broken off. Others call ``RemovalService`` (documents,
+collections, people), ``OrganizationDeletion``, ``Unfinished`` and ``Stores``.
 """

@@ -7,23 +7,15 @@ finds nothing. Receipts are claimed, so two workers do not do the same.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from uuid import UUID
 
-import structlog
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import KnowledgeFoundryError
 from db.maintenance import MaintenanceDatabase
 from db.models import DeletionReceipt
 from services.deletion.inventory import Stores
-from services.deletion.organizations import OrganizationDeletion
 from services.deletion.purge import Purge
-from services.deletion.tombstones import CLAIMED
-
-log = structlog.get_logger(__name__)
+from services.deletion.receipts import CLAIMED
 
 
 class Unfinished:
@@ -31,26 +23,18 @@ class Unfinished:
 
     def __init__(self, database: MaintenanceDatabase, stores: Stores, *, backup_days: int) -> None:
         self._database = database
-        self._organizations = OrganizationDeletion(database, stores, backup_days=backup_days)
-        self.purge = Purge(self._transaction, stores, backup_days=backup_days)
+        self.purge = Purge(lambda _: database.transaction(), stores, backup_days=backup_days)
 
     async def run(self) -> int:
         """One after the other until none is due. Returns how many receipts are complete now."""
         completed = 0
         while (claimed := await self._claim()) is not None:
-            receipt_id, organization_id, subject = claimed
-            if subject != "organization":
-                view = await self.purge.carry_out(organization_id, receipt_id)
-                completed += view.completed_at is not None
-                continue
-            try:
-                await self._organizations.delete(organization_id, requested_by="")
-                completed += 1
-            except KnowledgeFoundryError as error:
-                log.warning("deletion_postponed", receipt_id=str(receipt_id), reason=error.code)
+            view = await self.purge.carry_out(*claimed)
+            completed += view.completed_at is not None
         return completed
 
-    async def _claim(self) -> tuple[UUID, UUID, str] | None:
+    async def _claim(self) -> tuple[UUID, UUID] | None:
+        """(organization, receipt) of the oldest that is due."""
         due = (
             select(DeletionReceipt.id)
             .where(
@@ -68,19 +52,7 @@ class Unfinished:
                     update(DeletionReceipt)
                     .where(DeletionReceipt.id == due)
                     .values(next_try_at=func.now() + CLAIMED)
-                    .returning(
-                        DeletionReceipt.id,
-                        DeletionReceipt.organization_id,
-                        DeletionReceipt.subject,
-                        DeletionReceipt.subject_id,
-                    )
+                    .returning(DeletionReceipt.organization_id, DeletionReceipt.id)
                 )
             ).first()
-        if row is None:
-            return None
-        return row.id, row.subject_id if row.subject == "organization" else row.organization_id, row.subject
-
-    @asynccontextmanager
-    async def _transaction(self, _organization_id: UUID) -> AsyncIterator[AsyncSession]:
-        async with self._database.transaction() as session:
-            yield session
+        return (row.organization_id, row.id) if row else None

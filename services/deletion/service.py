@@ -17,8 +17,9 @@ from db.unit_of_work import Database
 from services.access import require_document_writer
 from services.audit import ClientInfo, record
 from services.deletion.inventory import Stores
-from services.deletion.purge import Purge, view_of
-from services.deletion.tombstones import Order, soft_delete_collection, soft_delete_document, soft_delete_user
+from services.deletion.purge import Purge
+from services.deletion.receipts import Order, view_of
+from services.deletion.tombstones import soft_delete_collection, soft_delete_document, soft_delete_user
 from services.views.deletion import DeletionView
 
 MAX_RETENTION_DAYS = 36_500

@@ -6,15 +6,15 @@ says what is still to be removed and when. The rest is ``services.deletion.purge
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Interval, any_, delete, func, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.types import JsonValue
+from core.errors import NotFoundError
+from core.states import DeletionSubject, IngestionStage, TaskStatus
 from db.models import (
     ApiKey,
     Collection,
@@ -30,24 +30,10 @@ from db.models import (
 )
 from db.repositories.documents import with_parts
 from db.repositories.lexical import LexicalRepository
-from services.deletion.inventory import DataInventory, holding, id_array, of_documents
+from services.deletion.inventory import DataInventory, holding, id_array, of_documents, of_organization
+from services.deletion.receipts import Order, open_receipt
 from services.search_index.chunks import statistics_of
 from services.search_index.term_statistics import NOTHING
-
-CLAIMED = timedelta(seconds=60)
-"""Whoever closes goes on at once; if it does not, another process does after so long."""
-FOUND = "found"
-"""Where a receipt keeps, among its traces, the most that was found of it."""
-ENDS_AT = "leases_end_at"
-"""Where a receipt keeps, among its traces, until when a worker may still write vectors of what is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Who wants something deleted."""
-
-    organization_id: UUID
-    requested_by: str
 
 
 async def soft_delete_document(session: AsyncSession, order: Order, document_id: UUID) -> UUID:
@@ -56,7 +42,7 @@ async def soft_delete_document(session: AsyncSession, order: Order, document_id:
     documents = await _with_parts(session, [document_id])
     ends_at = await _soft_delete_documents(session, order, documents)
     traces = await of_documents(session, documents, of_one=DataInventory())
-    return await _receipt(session, order, ("document", document_id), traces, ends_at)
+    return (await open_receipt(session, order, (DeletionSubject.DOCUMENT, document_id), traces, ends_at)).id
 
 
 async def soft_delete_collection(session: AsyncSession, order: Order, collection_id: UUID) -> UUID:
@@ -68,7 +54,7 @@ async def soft_delete_collection(session: AsyncSession, order: Order, collection
     documents = list(await session.scalars(select(Document.id).where(Document.collection_id == collection_id)))
     ends_at = await _soft_delete_documents(session, order, documents)
     traces = await of_documents(session, documents, of_one=DataInventory(collections=(collection_id,)))
-    return await _receipt(session, order, ("collection", collection_id), traces, ends_at)
+    return (await open_receipt(session, order, (DeletionSubject.COLLECTION, collection_id), traces, ends_at)).id
 
 
 async def soft_delete_user(session: AsyncSession, order: Order, user_id: UUID, *, with_documents: bool) -> UUID:
@@ -93,13 +79,13 @@ async def soft_delete_user(session: AsyncSession, order: Order, user_id: UUID, *
     await session.execute(update(Collection).where(Collection.id.in_(own)).values(is_deleted=True))
     await session.execute(update(Document).where(Document.user_id == user_id, ~theirs).values(user_id=None))
     await session.execute(update(Task).where(Task.user_id == user_id).values(user_id=None))
-    return await _receipt(session, order, ("user", user_id), traces, ends_at)
+    return (await open_receipt(session, order, (DeletionSubject.USER, user_id), traces, ends_at)).id
 
 
 async def soft_delete_version(session: AsyncSession, order: Order, version: DocumentVersion) -> UUID | None:
     """Give up a version that no longer answers; None when it answers or is being read. The document stays."""
     document = await session.get_one(Document, version.document_id, with_for_update=True)
-    busy = select(Task.id).where(Task.version_id == version.id, Task.status.in_(("queued", "running"))).limit(1)
+    busy = select(Task.id).where(Task.version_id == version.id, Task.is_under_way).limit(1)
     if document.active_version_id == version.id or await session.scalar(busy) is not None:
         return None
     tasks = await session.scalars(select(Task.id).where(Task.version_id == version.id))
@@ -112,10 +98,36 @@ async def soft_delete_version(session: AsyncSession, order: Order, version: Docu
         indexes=await holding(session, [version.id]),
         files=(version.file_path,),
     )
-    receipt_id = await _receipt(session, order, ("version", version.id), traces, None, found)
+    receipt = await open_receipt(session, order, (DeletionSubject.VERSION, version.id), traces, None, found)
     # At once, or somebody could still let it answer again.
     await session.execute(delete(DocumentVersion).where(DocumentVersion.id == version.id))
-    return receipt_id
+    return receipt.id
+
+
+async def soft_delete_organization(session: AsyncSession, order: Order) -> DeletionReceipt:
+    """Close an organisation with everything in it; takes a session that sees it.
+
+    Closed before, it is closed no further: whoever asks again is given the receipt that is open.
+
+    Raises:
+        NotFoundError: There is no such organisation.
+    """
+    mine = order.organization_id
+    pending = select(DeletionReceipt).where(DeletionReceipt.subject_id == mine, DeletionReceipt.completed_at.is_(None))
+    organization = await session.get(Organization, mine, with_for_update=True)
+    if (receipt := await session.scalar(pending.limit(1))) is not None:
+        return receipt
+    if organization is None:
+        raise NotFoundError("There is no such organisation.", next_step="See: foundry organization list")
+    organization.is_deleted = True
+    ends_at = await _end_tasks(session, Task.organization_id == mine)
+    # Statistics are not put right: they go too.
+    await session.execute(
+        update(Document).where(Document.organization_id == mine).values(is_deleted=True, active_version_id=None)
+    )
+    await session.execute(delete(Session).where(Session.organization_id == mine))
+    inventory = await of_organization(session, mine)
+    return await open_receipt(session, order, (DeletionSubject.ORGANIZATION, mine), inventory, ends_at)
 
 
 async def _alone(session: AsyncSession, order: Order) -> None:
@@ -129,8 +141,9 @@ async def _with_parts(session: AsyncSession, documents: Sequence[UUID]) -> list[
 
 async def _soft_delete_documents(session: AsyncSession, order: Order, documents: Sequence[UUID]) -> datetime | None:
     """They answer nobody any more. Returns until when somebody may still hold a lease on one."""
+    theirs = Task.document_id == any_(id_array(documents))
     # Task before document, as a worker locks them that switches; and again, for what was queued in between.
-    ends_at = await _end_tasks(session, documents)
+    ends_at = await _end_tasks(session, theirs)
     living = (
         select(Document)
         .where(
@@ -150,52 +163,28 @@ async def _soft_delete_documents(session: AsyncSession, order: Order, documents:
         await LexicalRepository(session).add(
             order.organization_id, gone.term_chunks, chunks=gone.chunks, terms=gone.terms, sign=-1
         )
-    later = await _end_tasks(session, documents)
+    later = await _end_tasks(session, theirs)
     return max(filter(None, (ends_at, later)), default=None)
 
 
-async def _end_tasks(session: AsyncSession, documents: Sequence[UUID]) -> datetime | None:
-    theirs = Task.document_id == any_(id_array(documents))
+async def _end_tasks(session: AsyncSession, theirs: ColumnElement[bool]) -> datetime | None:
+    """No worker goes on with them. Returns until when one may still believe so."""
+    under_way = theirs & Task.is_under_way
+    # Locked, or a worker could take one up between this look and the next statement.
     # The difference by the clock that wrote the lease, which may be another than ours.
-    left = await session.scalar(
-        select(type_coerce(func.max(Task.lease_until) - func.now(), Interval)).where(theirs, Task.status == "running")
-    )
+    left = type_coerce(Task.lease_until - func.now(), Interval)
+    leases = await session.scalars(select(left).where(under_way).order_by(Task.id).with_for_update())
+    longest = max(filter(None, leases), default=None)
     await session.execute(
         update(Task)
-        .where(theirs, Task.status.in_(("queued", "running")))
+        .where(under_way)
         .values(
-            status="failed",
-            stage="failed",
+            status=TaskStatus.FAILED,
+            stage=IngestionStage.FAILED,
             failure_code="deleted",
             attempts=Task.attempts + 1,
             completed_at=func.now(),
             lease_until=None,
         )
     )
-    return datetime.now(UTC) + left if left is not None else None
-
-
-async def _receipt(
-    session: AsyncSession,
-    order: Order,
-    subject: tuple[str, UUID],
-    traces: DataInventory,
-    ends_at: datetime | None,
-    found: Mapping[str, int] | None = None,
-) -> UUID:
-    kind, subject_id = subject
-    kept: dict[str, JsonValue] = {**traces.packed(), FOUND: dict(found or {})}
-    if ends_at is not None:
-        kept[ENDS_AT] = ends_at.isoformat()
-    receipt = DeletionReceipt(
-        id=uuid4(),
-        organization_id=order.organization_id,
-        subject=kind,
-        subject_id=subject_id,
-        requested_by=order.requested_by,
-        traces=kept,
-        next_try_at=datetime.now(UTC) + CLAIMED,
-    )
-    session.add(receipt)
-    await session.flush()
-    return receipt.id
+    return datetime.now(UTC) + longest if longest is not None else None

@@ -284,7 +284,7 @@ def _view(
         filename=document.filename,
         mime_type=document.mime_type,
         size_bytes=document.file_size,
-        status=DocumentStatus(document.status),
+        status=document.status,
         error_message=document.error_message,
         warning=warning,
         version_number=version.number if version else newest.number if newest else 1,

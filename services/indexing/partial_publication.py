@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.crash_points import crash_point
+from core.states import DocumentStatus
 from db.models import Document, DocumentChunk, DocumentVersion, VersionPeriod
 from db.repositories.documents import PARTIAL
 from db.repositories.indexes import IndexRepository
@@ -72,7 +73,7 @@ class PartialAnswers:
                 version.pages, version.embedding_model = stored_pages(reading.parsed), reading.model
                 await IndexRepository(session).join(organization_id, version.id, {index.id for index in reached})
                 await activate(session, document, version)
-                document.status = "indexing"
+                document.status = DocumentStatus.INDEXING
             crash_point("partial.written")
         crash_point("partial.committed")
 

@@ -22,7 +22,7 @@ from config.models import Settings
 from config.product import IngestionSettings
 from core.crash_points import crash_point
 from core.errors import ConflictError, DocumentError, KnowledgeFoundryError
-from core.states import IngestionStage
+from core.states import DocumentStatus, IngestionStage, TaskStatus, TaskType
 from core.telemetry import METRICS, job
 from core.text import language
 from core.types import ChunkDraft, EmbeddedFile, JsonValue, ParsedDocument, VectorPayload
@@ -43,7 +43,6 @@ from services.search_index.vectors import remove_vectors
 from services.tasks.leases import Lease, LeaseKeeper, LeaseLostError
 from services.tasks.progress import TaskProgress
 from services.uploads import near_duplicates
-from services.uploads.activation import TASK_INGEST, TASK_MOVE
 from services.uploads.attachments import EmbeddedFileStore
 
 log = structlog.get_logger(__name__)
@@ -157,7 +156,7 @@ class IngestionPipeline:
         """Do a task that was taken; afterwards its row says the truth."""
         with job(lease.task_type) as counted:
             counted.status = ended = await self._carried_out(lease)
-        if lease.task_type == TASK_INGEST and ended in _DOCUMENT_IS:
+        if lease.task_type == TaskType.INGEST and ended in _DOCUMENT_IS:
             METRICS.ingestion_documents.labels(_DOCUMENT_IS[ended]).inc()
 
     async def _carried_out(self, lease: Lease) -> str:
@@ -259,7 +258,7 @@ class IngestionPipeline:
 
     async def _begin(self, lease: Lease) -> _Work:
         async with self._database.transaction(lease.organization_id) as session:
-            await self._leases.write(lease, session, stage=IngestionStage.PARSING.value, progress=5)
+            await self._leases.write(lease, session, stage=IngestionStage.PARSING, progress=5)
             statement = (
                 select(Document, DocumentVersion, Task)
                 .join(DocumentVersion, DocumentVersion.document_id == Document.id)
@@ -272,7 +271,7 @@ class IngestionPipeline:
                     "The document was deleted.", failure_code="deleted", next_step="Upload it again if you need it."
                 )
             document, version, task = row
-            document.status = "indexing"
+            document.status = DocumentStatus.INDEXING
             return _Work(
                 document.id,
                 document.collection_id,
@@ -281,7 +280,7 @@ class IngestionPipeline:
                 version.mime_type,
                 version.file_path,
                 task.meta,
-                is_read=task.task_type == TASK_MOVE
+                is_read=task.task_type is TaskType.MOVE
                 and document.active_version_id == version.id
                 and version.chunking == str(self._rules),
             )
@@ -337,8 +336,8 @@ class IngestionPipeline:
                 await self._leases.write(
                     lease,
                     session,
-                    status="failed",
-                    stage=IngestionStage.FAILED.value,
+                    status=TaskStatus.FAILED,
+                    stage=IngestionStage.FAILED,
                     failure_code=code,
                     error_message=message,
                     next_step=next_step,
@@ -362,7 +361,4 @@ async def _mark_document(session: AsyncSession, task: Task, code: str, message: 
         return
     await take_back(session, document, version)
     version.failure_code, version.error_message = code, message
-    if document.active_version_id is None:
-        document.status, document.error_message = "failed", message
-    else:
-        document.status = "ready"
+    document.not_read(message)

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.crash_points import crash_point
-from core.states import IngestionStage
+from core.states import DocumentStatus, IngestionStage, TaskStatus
 from core.types import ChunkDraft, JsonValue, ParsedDocument, ParsedPage
 from db.models import Document, DocumentVersion, Organization
 from db.repositories.documents import PARTIAL
@@ -100,8 +100,8 @@ class VersionPublisher:
             await self._leases.write(
                 lease,
                 session,
-                status="completed",
-                stage=IngestionStage.READY.value,
+                status=TaskStatus.COMPLETED,
+                stage=IngestionStage.READY,
                 progress=100,
                 completed_at=datetime.now(UTC),
                 lease_until=None,
@@ -134,7 +134,7 @@ class VersionPublisher:
         version = await _note(session, reading, counts)
         if overtaken:
             log.info("version_overtaken", document_id=str(document.id), version_id=str(version.id))
-            document.status = "ready"
+            document.status = DocumentStatus.READY
             return stale
         change = counts.minus(former)
         await LexicalRepository(session).add(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from core.states import IngestionStage
+from core.states import DocumentStatus, IngestionStage, TaskStatus
 from core.types import VectorPayload
 from db.models import Document
 from db.repositories.indexes import IndexRepository
@@ -70,14 +70,14 @@ class StoredVectorReindexer:
             await self._leases.write(
                 progress.lease,
                 session,
-                status="completed",
-                stage=IngestionStage.READY.value,
+                status=TaskStatus.COMPLETED,
+                stage=IngestionStage.READY,
                 progress=100,
                 completed_at=datetime.now(UTC),
                 lease_until=None,
                 meta=progress.finished(),
             )
             document = await session.get_one(Document, payload.document_id, with_for_update=True)
-            document.status = "ready"
+            document.status = DocumentStatus.READY
             repository = IndexRepository(session)
             await repository.join(payload.organization_id, payload.version_id, {index.id for index in reached})

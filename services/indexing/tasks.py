@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import ConflictError, NotFoundError
 from core.identity import Principal
-from core.states import IngestionStage
+from core.states import IngestionStage, TaskStatus
 from core.telemetry import METRICS
 from db.models import Document, Task
 from db.repositories.documents import DocumentRepository
@@ -84,10 +84,10 @@ async def cancel_task(session: AsyncSession, principal: Principal, task_id: UUID
     await require_document_writer(session, principal, await session.get_one(Document, version.document_id))
     cancelled = await session.scalar(
         update(Task)
-        .where(Task.id == task_id, Task.status.in_(("queued", "running")))
+        .where(Task.id == task_id, Task.is_under_way)
         .values(
-            status="failed",
-            stage=IngestionStage.FAILED.value,
+            status=TaskStatus.FAILED,
+            stage=IngestionStage.FAILED,
             attempts=Task.attempts + 1,
             failure_code="cancelled",
             error_message=CANCELLED,
@@ -102,10 +102,7 @@ async def cancel_task(session: AsyncSession, principal: Principal, task_id: UUID
     document = await session.get_one(Document, cancelled, with_for_update=True)
     await take_back(session, document, version)
     version.failure_code, version.error_message = "cancelled", CANCELLED
-    if document.active_version_id is None:
-        document.status, document.error_message = "failed", CANCELLED
-    else:
-        document.status = "ready"
+    document.not_read(CANCELLED)
     record(
         session,
         organization_id=principal.organization_id,

@@ -17,12 +17,12 @@ from db.maintenance import MaintenanceDatabase
 from db.models import Collection, Document, DocumentVersion, Organization, Task
 from services.audit import ClientInfo, record
 from services.deletion.purge import Purge
-from services.deletion.tombstones import Order, soft_delete_document, soft_delete_version
+from services.deletion.receipts import Order
+from services.deletion.tombstones import soft_delete_document, soft_delete_version
 from services.maintenance.findings import Findings
 
 REQUESTED_BY = "retention"
 _NO_CLIENT = ClientInfo()
-_OPEN = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Retention:
             return []
         place = func.row_number().over(partition_by=DocumentVersion.document_id, order_by=DocumentVersion.number.desc())
         ended = func.coalesce(DocumentVersion.valid_to, DocumentVersion.created_at)
-        busy = exists().where(Task.version_id == DocumentVersion.id, Task.status.in_(_OPEN))
+        busy = exists().where(Task.version_id == DocumentVersion.id, Task.is_under_way)
         former = (
             select(DocumentVersion.organization_id, DocumentVersion.id, place.label("place"), ended.label("ended"))
             .join(Document, Document.id == DocumentVersion.document_id)
@@ -100,7 +100,7 @@ def _documents_over_time() -> Select[UUID, UUID]:
         select(DocumentVersion.valid_from).where(DocumentVersion.id == Document.active_version_id).scalar_subquery(),
         Document.created_at,
     )
-    busy = exists().where(Task.document_id == Document.id, Task.status.in_(_OPEN))
+    busy = exists().where(Task.document_id == Document.id, Task.is_under_way)
     return (
         select(Document.organization_id, Document.id)
         .join(Collection, Collection.id == Document.collection_id)

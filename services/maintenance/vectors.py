@@ -14,11 +14,12 @@ import numpy as np
 from sqlalchemy import Select, any_, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.states import DeletionSubject
 from core.types import VectorFilter, VectorHit
 from db.maintenance import MaintenanceDatabase
 from db.models import DeletionReceipt, Document, DocumentChunk, IndexedVersion, Organization, Task
 from services.deletion.inventory import DataInventory, batches, id_array
-from services.deletion.purge import remove_strays
+from services.deletion.scope import remove_strays
 from services.maintenance.findings import Findings
 from services.search_index.indexes import Index, Indexes
 
@@ -69,7 +70,8 @@ class VectorUpkeep:
                 living = list(await session.scalars(select(Organization.id).where(~Organization.is_deleted)))
                 gone = await session.scalars(
                     select(DeletionReceipt.subject_id).where(
-                        DeletionReceipt.subject == "organization", DeletionReceipt.completed_at.is_not(None)
+                        DeletionReceipt.subject == DeletionSubject.ORGANIZATION,
+                        DeletionReceipt.completed_at.is_not(None),
                     )
                 )
                 deleted = list(gone)
@@ -100,7 +102,7 @@ class VectorUpkeep:
         """Compare one document by chunks while nobody changes it. Returns by how many vectors it grew, 0 or less."""
         index = scope.index
         async with self._database.transaction() as session:
-            busy = exists().where(Task.document_id == document_id, Task.status.in_(("queued", "running")))
+            busy = exists().where(Task.document_id == document_id, Task.is_under_way)
             idle = select(Document.id).where(Document.id == document_id, ~Document.is_deleted, ~busy).with_for_update()
             if await session.scalar(idle) is None:
                 return 0

@@ -14,8 +14,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.states import TaskStatus, TaskType
 from db.models import DocumentVersion, Task
-from services.uploads.activation import TASK_INGEST
 
 APART = timedelta(seconds=10)
 """Files handed in one after the other belong together when the next comes within so long after the last was ready."""
@@ -46,7 +46,7 @@ async def ended_batch(session: AsyncSession, user_id: UUID) -> Sequence[BatchFil
             DocumentVersion.filename,
         )
         .join(DocumentVersion, DocumentVersion.id == Task.version_id)
-        .where(Task.user_id == user_id, Task.task_type == TASK_INGEST, Task.created_at > func.now() - LONGEST)
+        .where(Task.user_id == user_id, Task.task_type == TaskType.INGEST, Task.created_at > func.now() - LONGEST)
         .order_by(Task.completed_at.desc().nulls_first())
         .limit(MOST)
     )
@@ -58,6 +58,6 @@ async def ended_batch(session: AsyncSession, user_id: UUID) -> Sequence[BatchFil
         if begun is not None and row.completed_at < begun - APART:
             break
         begun = row.created_at if begun is None else min(begun, row.created_at)
-        code = (row.failure_code or "internal") if row.status == "failed" else None
+        code = (row.failure_code or "internal") if row.status is TaskStatus.FAILED else None
         files.append(BatchFile(row.document_id, row.filename, row.created_at, row.completed_at, code))
     return sorted(files, key=lambda file: file.created_at)

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from config.models import Settings
 from config.notifications import UPLOADER, Event, NotificationRule
 from core.errors import KnowledgeFoundryError
+from core.states import ENDED, TaskStatus, TaskType
 from core.telemetry import METRICS
 from db.models import DocumentVersion, Task, User
 from db.unit_of_work import Database
@@ -25,7 +26,6 @@ from plugins.framework.manager import PluginManager, PluginState
 from plugins.interfaces import NotificationProvider
 from services.notifications.batches import ended_batch
 from services.notifications.messages import EndedDocument, Notice, about_batch, about_documents, about_plugin
-from services.uploads.activation import TASK_INGEST
 
 log = structlog.get_logger(__name__)
 
@@ -174,16 +174,16 @@ class Notifications:
                 .outerjoin(User, User.id == Task.user_id)
                 .where(
                     Task.id.in_(task_ids),
-                    Task.status.in_(("completed", "failed")),
+                    Task.status.in_(ENDED),
                     # That a document moved to another index is nobody's news.
-                    Task.task_type == TASK_INGEST,
+                    Task.task_type == TaskType.INGEST,
                 )
                 .order_by(Task.completed_at, Task.id)
             )
             async with self._database.transaction(organization_id) as session:
                 rows = (await session.execute(statement)).all()
             for status, code, document_id, filename, user in rows:
-                failure = (code or "internal") if status == "failed" else None
+                failure = (code or "internal") if status is TaskStatus.FAILED else None
                 if failure == _DELETED:
                     continue
                 user_id = user.id if user else None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from core.errors import ConflictError
 from core.identity import Principal, Role, Scope
+from core.states import DeletionSubject
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from db.models import DeletionReceipt, Document, MaintenanceReport, Organization, User
@@ -22,7 +23,7 @@ from db.urls import DatabaseAddress
 from services.audit import ClientInfo, record
 from services.deletion.inventory import Stores
 from services.deletion.organizations import OrganizationDeletion
-from services.deletion.purge import view_of
+from services.deletion.receipts import view_of
 from services.maintenance.findings import MaintenanceKind
 from services.maintenance.rounds import report_view, want
 from services.views.deletion import DeletionView
@@ -91,7 +92,7 @@ class TenantService:
     async def deletions(self, principal: Principal, *, limit: int = 200) -> tuple[DeletionView, ...]:
         """Receipts of organisations, the newest first."""
         principal.require(Role.OPERATOR, Scope.ADMIN)
-        statement = select(DeletionReceipt).where(DeletionReceipt.subject == "organization")
+        statement = select(DeletionReceipt).where(DeletionReceipt.subject == DeletionSubject.ORGANIZATION)
         async with self._maintenance() as maintenance, maintenance.transaction() as session:
             rows = await session.scalars(statement.order_by(DeletionReceipt.created_at.desc()).limit(limit))
             return tuple(view_of(row) for row in rows)

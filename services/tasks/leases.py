@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.crash_points import crash_point
 from core.errors import ConflictError, DatabaseError
+from core.states import TaskStatus
 from db.models import Task
 from db.unit_of_work import Database
 
@@ -61,10 +62,10 @@ class LeaseKeeper:
             update(Task)
             .where(
                 Task.id == task_id,
-                or_(Task.status == "queued", (Task.status == "running") & (Task.lease_until < func.now())),
+                or_(Task.status == TaskStatus.QUEUED, Task.is_let_go()),
             )
             .values(
-                status="running",
+                status=TaskStatus.RUNNING,
                 attempts=Task.attempts + 1,
                 lease_until=func.now() + self._lease,
                 lease_owner=self._owner,
@@ -138,4 +139,4 @@ class LeaseKeeper:
 
 
 def _held(lease: Lease) -> Update:
-    return update(Task).where(Task.id == lease.task_id, Task.attempts == lease.token, Task.status == "running")
+    return update(Task).where(Task.id == lease.task_id, Task.attempts == lease.token, Task.status == TaskStatus.RUNNING)

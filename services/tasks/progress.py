@@ -69,7 +69,7 @@ class TaskProgress:
         self._note_time(now)
         self._stage = stage
         if now - self._told >= TELL_S:
-            await self._leases.write(self.lease, stage=stage.value, progress=percent, meta=self.meta)
+            await self._leases.write(self.lease, stage=stage, progress=percent, meta=self.meta)
             self._told = now
 
     async def reached(self, session: AsyncSession, checkpoint: Checkpoint, pages: PagesRead, percent: int) -> None:
@@ -80,7 +80,7 @@ class TaskProgress:
             "chunks": checkpoint.chunks,
             "indexes": list(checkpoint.indexes),
         }
-        await self._leases.write(self.lease, session, stage=self._stage.value, progress=percent, meta=self.meta)
+        await self._leases.write(self.lease, session, stage=self._stage, progress=percent, meta=self.meta)
         self._told = time.monotonic()
 
     async def start_over(self) -> None:

@@ -11,10 +11,9 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from core.states import DocumentStatus, TaskStatus, TaskType
 from db.models import Document, DocumentVersion, Task
 from db.repositories.versions import VersionRepository
-
-TASK_INGEST, TASK_MOVE = "ingest", "move"
 
 
 async def activate(session: AsyncSession, document: Document, version: DocumentVersion) -> None:
@@ -28,7 +27,7 @@ async def activate(session: AsyncSession, document: Document, version: DocumentV
     version.valid_to = None
     document.active_version_id = version.id
     document.file_path, document.mime_type, document.file_size = version.file_path, version.mime_type, version.file_size
-    document.status, document.error_message = "ready", None
+    document.status, document.error_message = DocumentStatus.READY, None
 
 
 async def is_overtaken(session: AsyncSession, task_id: UUID, document: Document) -> bool:
@@ -40,12 +39,12 @@ async def is_overtaken(session: AsyncSession, task_id: UUID, document: Document)
     task = await session.get_one(Task, task_id)
     if document.active_version_id in (None, task.version_id):
         return False
-    if task.task_type == TASK_MOVE:
+    if task.task_type is TaskType.MOVE:
         return True
     later = exists().where(
         Task.document_id == document.id,
-        Task.task_type == TASK_INGEST,
-        Task.status == "completed",
+        Task.task_type == TaskType.INGEST,
+        Task.status == TaskStatus.COMPLETED,
         Task.created_at > task.created_at,
     )
     return bool(await session.scalar(select(later)))
@@ -53,7 +52,5 @@ async def is_overtaken(session: AsyncSession, task_id: UUID, document: Document)
 
 async def is_being_read(session: AsyncSession, document_id: UUID) -> bool:
     """Whether an upload of the document, or a request to read it again, is still under way."""
-    under_way = exists().where(
-        Task.document_id == document_id, Task.task_type == TASK_INGEST, Task.status.in_(("queued", "running"))
-    )
+    under_way = exists().where(Task.document_id == document_id, Task.task_type == TaskType.INGEST, Task.is_under_way)
     return bool(await session.scalar(select(under_way)))

@@ -16,13 +16,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import ConflictError, DocumentError, NotFoundError, QuotaError, ValidationError
+from core.states import TaskType
 from db.models import Document, DocumentVersion, Organization, OutboxEntry, Task
 from db.repositories.documents import DocumentRepository
 from db.repositories.versions import VersionRepository
 from services.accounts.organization_limits import MORE_DOCUMENTS
 from services.audit import ClientInfo, record
 from services.blobs import BlobStore, StoredBlob
-from services.uploads.activation import TASK_INGEST
 
 MAX_FILENAME = 255
 
@@ -144,14 +144,14 @@ async def queue_task(session: AsyncSession, owner: Owner, document: Document, ve
     """A task and its outbox entry, in the transaction of what they are about."""
     task = Task(
         organization_id=owner.organization_id,
-        task_type=TASK_INGEST,
+        task_type=TaskType.INGEST,
         document_id=document.id,
         version_id=version.id,
         user_id=owner.user_id,
     )
     session.add(task)
     await session.flush()
-    session.add(OutboxEntry(organization_id=owner.organization_id, topic=TASK_INGEST, task_id=task.id))
+    session.add(OutboxEntry(organization_id=owner.organization_id, topic=TaskType.INGEST, task_id=task.id))
     await session.flush()
     await session.refresh(task)
     return task
@@ -185,7 +185,7 @@ async def _known_content(session: AsyncSession, owner: Owner, document: Document
     documents = DocumentRepository(session)
     newest = await documents.newest_ingestion(document.id)
     wanted = document.active_version_id
-    if newest is not None and newest.status in ("queued", "running"):
+    if newest is not None and newest.is_under_way:
         wanted = newest.version_id
     task = await documents.newest_task(known.id)
     if wanted == known.id and task is not None:

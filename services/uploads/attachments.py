@@ -27,7 +27,8 @@ from db.models import Document, Organization
 from db.repositories.documents import DocumentRepository, with_parts
 from services.audit import ClientInfo
 from services.blobs import BlobStore
-from services.deletion.tombstones import Order, soft_delete_document
+from services.deletion.receipts import Order
+from services.deletion.tombstones import soft_delete_document
 from services.uploads.admission import MAX_FILENAME, Content, Owner, Place, admit, require_stored, require_type
 
 CLIENT = ClientInfo(user_agent="foundry worker")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from core.states import IngestionStage, TaskStatus
+from core.states import TaskStatus
 from db.models import DocumentVersion, Task
 from services.tasks.progress import PAGES, STAGES, PagesRead
 from services.uploads.coverage import coverage_view
@@ -36,7 +36,7 @@ def receipt_of(
     similar: tuple[SimilarView, ...] = (),
 ) -> Receipt:
     """The receipt of a task and its version."""
-    read = PagesRead.kept(task.meta, PAGES) if task.status == TaskStatus.RUNNING else None
+    read = PagesRead.kept(task.meta, PAGES) if task.status is TaskStatus.RUNNING else None
     return Receipt(
         task_id=task.id,
         document_id=version.document_id,
@@ -44,8 +44,8 @@ def receipt_of(
         version_number=version.number,
         filename=version.filename,
         size_bytes=version.file_size,
-        status=TaskStatus(task.status),
-        stage=IngestionStage(task.stage),
+        status=task.status,
+        stage=task.stage,
         progress=task.progress,
         attempts=task.attempts,
         pages=read.total if read else version.page_count,
@@ -54,12 +54,12 @@ def receipt_of(
         failure_code=FORMER_CODES.get(task.failure_code or "", task.failure_code),
         error_message=task.error_message,
         next_step=task.next_step,
-        warnings=warnings_of(version) if task.status == TaskStatus.COMPLETED else (),
+        warnings=warnings_of(version) if task.status is TaskStatus.COMPLETED else (),
         unchanged=unchanged,
         queue_position=queue_position,
         seconds_left=_seconds_left(task),
         stages=_stages(task),
-        coverage=coverage_view(version) if task.status == TaskStatus.COMPLETED else None,
+        coverage=coverage_view(version) if task.status is TaskStatus.COMPLETED else None,
         note=note,
         similar=similar,
         created_at=task.created_at,
@@ -69,7 +69,7 @@ def receipt_of(
 
 
 def _seconds_left(task: Task) -> int | None:
-    if task.status != TaskStatus.RUNNING or task.started_at is None or task.progress < ESTIMATED_FROM:
+    if task.status is not TaskStatus.RUNNING or task.started_at is None or task.progress < ESTIMATED_FROM:
         return None
     spent = (datetime.now(UTC) - task.started_at).total_seconds()
     return max(1, round(spent * (100 - task.progress) / task.progress))

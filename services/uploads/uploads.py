@@ -26,6 +26,7 @@ from core.errors import (
 )
 from core.identity import Principal, Role, Scope
 from core.security import content_type
+from core.states import TaskStatus
 from core.telemetry import METRICS
 from db.models import Collection, Document, DocumentVersion, Organization, OutboxEntry, Task
 from db.repositories.documents import DocumentRepository
@@ -134,7 +135,7 @@ class IngestionService:
             await require_document_writer(session, principal, document)
             version = await _to_read(session, document, number)
             latest = (await documents.latest_tasks([document_id])).get(document_id)
-            if latest is not None and latest[0].status in ("queued", "running"):
+            if latest is not None and latest[0].is_under_way:
                 raise ConflictError("The document is being read right now.", next_step="Wait until it is done.")
             owner = Owner(principal.organization_id, principal.user_id, client)
             task = await queue_task(session, owner, document, version)
@@ -173,7 +174,7 @@ class IngestionService:
 
     async def _require_place(self, principal: Principal) -> None:
         """Before a byte is stored: what comes in faster than it is read is put off, not piled up."""
-        waiting = select(Task.id).where(Task.status == "queued").limit(self._settings.max_queued).subquery()
+        waiting = select(Task.id).where(Task.status == TaskStatus.QUEUED).limit(self._settings.max_queued).subquery()
         async with self._database.transaction(principal.organization_id) as session:
             count = await session.scalar(select(func.count()).select_from(waiting)) or 0
         if count >= self._settings.max_queued:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from core.events import Citation, SentenceEvent
+from core.states import MessageRole
 from services.views.base import View
 
 
@@ -39,7 +39,7 @@ class MessageView(View):
 
     id: UUID
     chat_id: UUID
-    role: Literal["user", "assistant"]
+    role: MessageRole
     content: str
     citations: tuple[Citation, ...] = ()
     sentences: tuple[SentenceEvent, ...] = ()

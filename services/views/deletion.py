@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
+from core.states import DeletionSubject
 from services.views.base import View
 
 
@@ -12,12 +13,11 @@ class DeletionView(View):
     """That something is gone, from where, and until when backups may hold it.
 
     Attributes:
-        subject: document, version, collection, user or organization.
         left: What a scan over all stores still found; until nothing is and ``completed_at`` is set, it is gone on with.
     """
 
     id: UUID
-    subject: str
+    subject: DeletionSubject
     subject_id: UUID
     requested_by: str
     removed: dict[str, int]

@@ -15,11 +15,11 @@ from uuid import UUID
 import structlog
 from sqlalchemy import func, select, text
 
+from core.states import TaskStatus, TaskType
 from core.telemetry import METRICS
 from db.maintenance import MaintenanceDatabase
 from db.models import Task
 from services.indexing.pipeline import IngestionPipeline
-from services.uploads.activation import TASK_INGEST, TASK_MOVE
 from services.worker.memory import available_mb
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ PAUSE_S = 5
 LOOK_S = 2.0
 """Without being woken: another worker may have been and have no place left."""
 
+# Its words are not bound: most tasks have ended, and a plan for any status would read them all.
 _NEXT = text(
     "WITH busy AS (SELECT organization_id, count(*) AS tasks FROM tasks "
     "WHERE status = 'running' AND lease_until > now() GROUP BY organization_id) "
@@ -101,14 +102,14 @@ class Dispatcher:
 
     async def count_waiting(self) -> None:
         """Tell the metrics how many tasks wait, of all organisations; while nobody knows, they say nothing."""
-        waiting = select(Task.task_type, func.count()).where(Task.status == "queued").group_by(Task.task_type)
+        waiting = select(Task.task_type, func.count()).where(Task.status == TaskStatus.QUEUED).group_by(Task.task_type)
         try:
             async with self._database.transaction() as session:
                 counts = {row[0]: row[1] for row in await session.execute(waiting)}
         except Exception:
             METRICS.jobs_waiting.clear()
             raise
-        for kind in (TASK_INGEST, TASK_MOVE):
+        for kind in TaskType:
             METRICS.jobs_waiting.labels(kind).set(counts.get(kind, 0))
 
     def _has_room(self) -> bool:

@@ -17,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from core.errors import KnowledgeFoundryError
+from core.states import TaskStatus, TaskType
 from db.maintenance import MaintenanceDatabase
 from db.models import Document, DocumentVersion, IndexedVersion, OutboxEntry, SearchIndex, Task
 from services.search_index.indexes import Index, Indexes
 from services.tasks.queue import JobQueue
-from services.uploads.activation import TASK_INGEST, TASK_MOVE
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ class IndexMigrator:
             if not await _leads(session):
                 return []
             open_moves = await session.scalar(
-                select(func.count(Task.id)).where(Task.task_type == TASK_MOVE, Task.status.in_(("queued", "running")))
+                select(func.count(Task.id)).where(Task.task_type == TaskType.MOVE, Task.is_under_way)
             )
             room = MAX_OPEN - (open_moves or 0)
             if room <= 0:
@@ -85,7 +85,7 @@ class IndexMigrator:
             tasks = [
                 Task(
                     organization_id=row.organization_id,
-                    task_type=TASK_MOVE,
+                    task_type=TaskType.MOVE,
                     document_id=row.id,
                     version_id=row.active_version_id,
                     meta={"target": self._target},
@@ -95,7 +95,8 @@ class IndexMigrator:
             session.add_all(tasks)
             await session.flush()
             session.add_all(
-                OutboxEntry(organization_id=task.organization_id, topic=TASK_INGEST, task_id=task.id) for task in tasks
+                OutboxEntry(organization_id=task.organization_id, topic=TaskType.INGEST, task_id=task.id)
+                for task in tasks
             )
             return [(task.organization_id, task.id) for task in tasks]
 
@@ -118,11 +119,11 @@ class IndexMigrator:
             .where(SearchIndex.id.in_(wanted), SearchIndex.created_at <= func.now() - SETTLED)
             .scalar_subquery()
         )
-        tried = Task.version_id == version, Task.task_type == TASK_MOVE, Task.meta["target"].astext == self._target
-        busy = exists().where(Task.version_id == version, Task.status.in_(("queued", "running")))
+        tried = Task.version_id == version, Task.task_type == TaskType.MOVE, Task.meta["target"].astext == self._target
+        busy = exists().where(Task.version_id == version, Task.is_under_way)
         just_tried = exists().where(*tried, Task.created_at > func.now() - AGAIN_AFTER)
         # A move that ended well but could not reach the fallback is no try: the fallback may be down for long.
-        tries = select(func.count(Task.id)).where(*tried, Task.status == "failed").scalar_subquery()
+        tries = select(func.count(Task.id)).where(*tried, Task.status == TaskStatus.FAILED).scalar_subquery()
         return (
             select(Document.organization_id, Document.id, version)
             .join(DocumentVersion, DocumentVersion.id == version)

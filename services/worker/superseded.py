@@ -31,7 +31,7 @@ class Superseded:
         """One round. Returns from how many versions vectors were removed; 0 when another process does it."""
         known = {index.id: index for index in self._indexes.known if index.vectors is not None}
         # One that is being read again is written to the same places; whoever begins that waits for the document's row.
-        being_read = exists().where(Task.version_id == DocumentVersion.id, Task.status.in_(("queued", "running")))
+        being_read = exists().where(Task.version_id == DocumentVersion.id, Task.is_under_way)
         waiting = (
             select(IndexedVersion.id, IndexedVersion.index_id, IndexedVersion.organization_id, DocumentVersion.id)
             .join(DocumentVersion, DocumentVersion.id == IndexedVersion.version_id)

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.errors import ProviderUnavailableError
+from core.states import TaskStatus
 from db.maintenance import MaintenanceDatabase
 from db.models import OutboxEntry, Task, WorkerBeat
 from services.tasks.queue import JobQueue
@@ -51,8 +52,8 @@ class Sweep:
             )
             waiting = select(Task.organization_id, Task.id).where(
                 or_(
-                    (Task.status == "running") & (Task.lease_until < func.now()),
-                    (Task.status == "queued") & (Task.updated_at < func.now() - patience),
+                    Task.is_let_go(),
+                    (Task.status == TaskStatus.QUEUED) & (Task.updated_at < func.now() - patience),
                 )
             )
             rows = {(row[0], row[1]) for row in await session.execute(outbox.limit(BATCH))}
@@ -66,7 +67,9 @@ class Sweep:
             task_ids = [task_id for _, task_id in rows]
             await session.execute(delete(OutboxEntry).where(OutboxEntry.task_id.in_(task_ids)))
             await session.execute(
-                update(Task).where(Task.id.in_(task_ids), Task.status == "queued").values(updated_at=func.now())
+                update(Task)
+                .where(Task.id.in_(task_ids), Task.status == TaskStatus.QUEUED)
+                .values(updated_at=func.now())
             )
         if rows:
             log.info("swept", enqueued=len(rows))

@@ -30,7 +30,7 @@ async def _reader(department: Department) -> Principal:
 
 
 async def test_administrators_read_what_was_rated_newest_first_page_by_page(department: Department) -> None:
-    feedback, admin, reader = department.services.answers.feedback, department.principal, await _reader(department)
+    feedback, admin, reader = department.services.feedback, department.principal, await _reader(department)
     await _rated(department, "How long are refunds?", -1, "Wrong page.", by=reader)
     await _rated(department, "Who pays?", 1, by=reader)
     gone = await _rated(department, "What is deleted?", 1, by=reader)

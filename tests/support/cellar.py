@@ -19,9 +19,11 @@ from db.maintenance import MaintenanceDatabase
 from db.models import Collection, DeletionReceipt
 from services.bootstrap import Services
 from services.connections import maintenance_address
-from services.deletion.inventory import DataInventory, ResidualScan, Stores
+from services.deletion.inventory import DataInventory, Stores
+from services.deletion.listed_scope import ListedScope
+from services.deletion.receipts import ENDS_AT
 from services.deletion.resume import Unfinished
-from services.deletion.tombstones import ENDS_AT
+from services.deletion.scan import ResidualScan
 from tests.fixtures.application import CLIENT, PASSWORD, Department
 from tests.support.waiting import until
 
@@ -35,8 +37,8 @@ class Cellar:
     unfinished: Unfinished
 
     async def scan(self, organization_id: UUID, traces: DataInventory, since: datetime) -> dict[str, int]:
-        scan = ResidualScan(self.database.transaction, self.stores, organization_id, traces, since)
-        found, unreached = await scan.run()
+        scope = ListedScope(self.database.transaction, self.stores, organization_id, traces, since)
+        found, unreached = await ResidualScan(scope).run()
         assert not unreached
         return dict(found)
 

@@ -20,7 +20,8 @@ from jobs import resident
 from jobs.resident import Resident
 from services.bootstrap import Services, open_services
 from services.connections import redis_url
-from services.deletion.tombstones import Order, soft_delete_document
+from services.deletion.receipts import Order
+from services.deletion.tombstones import soft_delete_document
 from services.tasks.queue import connect
 from services.worker.container import Worker, open_worker
 from tests.fixtures.application import CLIENT, Department, make_department
