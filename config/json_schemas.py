@@ -21,7 +21,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     llm = TypeAdapter(tuple[PluginEntry, ...]).json_schema()
     return {
         "database.schema.json": _titled(DatabaseSettings.model_json_schema(), "database"),
-        "llm.schema.json": _titled(llm, "plugins.llm"),
+        "llm.schema.json": _titled(llm, "plugins.llm_providers"),
         "plugins.schema.json": _titled(PluginSettings.model_json_schema(), "plugins"),
         "settings.schema.json": _titled(Settings.model_json_schema(), "settings"),
     }

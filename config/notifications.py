@@ -17,7 +17,7 @@ UPLOADER = "uploader"
 class NotificationRule(Section):
     """Who is told what, by which notifier."""
 
-    notifier: str = Field(min_length=1, description="Name of an entry of plugins.notifier.")
+    notifier: str = Field(min_length=1, description="Name of an entry of plugins.notifiers.")
     events: tuple[Event, ...] = Field(min_length=1, description="What is told.")
     recipients: tuple[str, ...] = Field(
         min_length=1, description="In the notifier's terms; `uploader` is the address of whoever uploaded the document."

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx
+import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from config.loader import LoadedSettings, load_settings
@@ -44,7 +45,7 @@ from services.answers.conversations import ChatService
 from services.answers.runs import AnsweringService, ContextFactory
 from services.answers.starters import StarterService, sample_starters
 from services.blobs import MEGABYTE, BlobStore
-from services.connections import application_address, owner_address, redis_url
+from services.connections import application_address, owner_address, queue_url, redis_url
 from services.deletion.inventory import Stores
 from services.deletion.service import RemovalService
 from services.documents.documents import DocumentService
@@ -64,6 +65,8 @@ from services.settings.versions import SettingsService
 from services.tasks.queue import JobQueue, connect
 from services.uploads.resumable import ResumableUploads
 from services.uploads.uploads import IngestionService
+
+log = structlog.get_logger(__name__)
 
 BUILT_HERE: tuple[Kind, ...] = ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache", "notifier")
 """Kinds every process builds, after the embedding; parsers run in children of the worker."""
@@ -162,6 +165,7 @@ async def open_infrastructure(settings: Settings) -> AsyncIterator[Infrastructur
                 pool_size=settings.database.pool_size,
                 max_overflow=settings.database.max_overflow,
                 pre_ping=settings.database.pool_pre_ping,
+                echo=settings.database.echo,
             )
         )
         stack.push_async_callback(database.close)
@@ -183,7 +187,7 @@ async def open_infrastructure(settings: Settings) -> AsyncIterator[Infrastructur
             database=database,
             redis=redis,
             context=context,
-            queue=JobQueue(connect(redis_url(settings)), settings.queue.names[0]),
+            queue=JobQueue(connect(queue_url(settings)), settings.queue.names[0]),
             blobs=BlobStore(
                 Path(settings.storage.data_dir) / "files", min_free_bytes=settings.storage.min_free_mb * MEGABYTE
             ),
@@ -242,7 +246,7 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
         dense_weight=settings.retrieval.hybrid_search_weight if settings.feature_flags.hybrid_search else 1.0,
         fusion=settings.retrieval.fusion,
     )
-    limiter = plugins.get("rate_limiter", _first(plugins, "rate_limiter"))
+    limiter = _limiter(settings, plugins)
     rules = _password_rules(settings)
     sessions, logins = _auth(plugins)
     accounts = AccountService(database, sessions, password_rules=rules)
@@ -298,13 +302,22 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
     )
 
 
+def _limiter(settings: Settings, plugins: PluginManager) -> RateLimiter:
+    """The entry that ``rate_limiting.storage`` names; while it does not run, the first that does."""
+    wanted = settings.rate_limiting.storage
+    name = wanted if wanted in plugins.names("rate_limiter") else _first(plugins, "rate_limiter")
+    if name != wanted:
+        log.warning("rate_limiting_storage_not_running", wanted=wanted, instead=name)
+    return plugins.get("rate_limiter", name)
+
+
 def _password_rules(settings: Settings) -> PasswordRules:
     auth = settings.auth
     return PasswordRules(
         min_length=auth.password_min_length,
-        require_upper=auth.password_require_uppercase,
-        require_number=auth.password_require_number,
-        require_special=auth.password_require_special,
+        require_upper=auth.require_uppercase,
+        require_number=auth.require_numbers,
+        require_special=auth.require_special_chars,
     )
 
 
@@ -316,7 +329,7 @@ def _auth(plugins: PluginManager) -> tuple[AuthProvider, dict[str, FederatedLogi
         if not isinstance(plugin, FederatedLogin):
             return plugin, logins
     raise ProviderUnavailableError(
-        "No auth plugin that opens sessions runs.", next_step="Enable the jwt entry in plugins.auth."
+        "No auth plugin that opens sessions runs.", next_step="Enable the jwt entry in plugins.authentication."
     )
 
 

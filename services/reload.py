@@ -114,7 +114,7 @@ class ServiceReloader:
 
     async def _built(self, old: Services, settings: Settings) -> PluginManager:
         entries = await entries_with_former(settings, self._infrastructure.database)
-        same = settings.plugins.embedding == old.settings.plugins.embedding
+        same = settings.plugins.embedding_models == old.settings.plugins.embedding_models
         manager = old.plugins.successor(entries, anew=() if same else MADE_WITH_EMBEDDING)
         known = {(state.kind, state.name) for state in manager.states()}
         try:

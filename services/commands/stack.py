@@ -123,6 +123,7 @@ def _environment(folder: Path, settings: Settings, endpoints: EmbeddedEndpoints)
             "FOUNDRY__redis__host": endpoints.redis.host,
             "FOUNDRY__redis__port": str(endpoints.redis.port),
             "FOUNDRY__redis__password": endpoints.redis.password,
+            "FOUNDRY__queue__broker_url": "",  # the queue lies in the Redis that is brought
         }
     if not settings.auth.jwt_secret_key.get_secret_value():
         values["FOUNDRY__auth__jwt_secret_key"] = read_or_create_secret_file(secrets / "jwt_secret_key")

@@ -118,14 +118,16 @@ async def entries_with_former(settings: Settings, database: Database) -> dict[st
 
 
 def _current(settings: Settings) -> PluginEntry:
-    """The embedding that new vectors are made with: the first, and no other in its stead.
+    """The embedding that new vectors are made with, and no other in its stead.
 
     Raises:
         ConfigurationError: None is enabled.
     """
-    entry = next((entry for entry in settings.plugins.embedding if entry.enabled), None)
+    entry = settings.plugins.embedding
     if entry is None:
-        raise ConfigurationError("plugins.embedding: found no enabled entry; nothing can be indexed or searched.")
+        raise ConfigurationError(
+            "plugins.embedding_models: found no enabled entry; nothing can be indexed or searched."
+        )
     return entry
 
 

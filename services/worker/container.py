@@ -19,6 +19,7 @@ from config.models import Settings
 from config.plugins import PluginEntry
 from core.background import end
 from core.errors import DocumentError
+from core.plugin_kinds import entry_key
 from core.security.content_type import ACCEPTED, SUFFIXES
 from core.types import EmbeddedFileKind, ParsedDocument
 from db.engine import create_engine
@@ -28,7 +29,7 @@ from plugins.interfaces import DocumentParser
 from plugins.parser.parts import EmbeddedFileLimits
 from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from services.bootstrap import Services
-from services.connections import maintenance_address, redis_url
+from services.connections import maintenance_address, queue_url
 from services.deletion.resume import Unfinished
 from services.indexing.pipeline import Ended, IngestionPipeline, Parse, Take, rules_for
 from services.maintenance.jobs import rounds_of, unfinished_of
@@ -67,7 +68,7 @@ def worker_settings() -> WorkerSettings:
     """
     settings = load_settings().settings
     logging = settings.observability.logging
-    return WorkerSettings(redis_url(settings), settings.queue.names, logging.level, logging.format)
+    return WorkerSettings(queue_url(settings), settings.queue.names, logging.level, logging.format)
 
 
 class Worker:
@@ -251,17 +252,17 @@ def _part_limits(settings: Settings) -> EmbeddedFileLimits:
     ingestion = settings.ingestion
     wanted = {EmbeddedFileKind.ATTACHED: ingestion.read_attachments, EmbeddedFileKind.PACKED: ingestion.unpack_archives}
     kinds = frozenset(kind for kind, allowed in wanted.items() if allowed)
-    return EmbeddedFileLimits(kinds, file_bytes=ingestion.max_file_bytes, types=ingestion.supported_types)
+    return EmbeddedFileLimits(kinds, file_bytes=ingestion.max_file_bytes, types=ingestion.supported_mime_types)
 
 
 def _parsers(settings: Settings) -> list[tuple[PluginEntry, DocumentParser]]:
     """All enabled parsers that can be built; a broken one is left out, and its types go to the others."""
     built = []
-    for entry in settings.plugins.parser:
+    for entry in settings.plugins.document_parsers:
         if entry.enabled:
             try:
                 kind = resolve(entry.plugin)
-                options = validate_options(kind, entry.config, f"plugins.parser.{entry.name}")
+                options = validate_options(kind, entry.config, entry_key("parser", entry.name))
                 built.append((entry, kind(options, None)))
             except Exception as error:  # whatever a plugin raises is its own trouble
                 log.warning("parser_broken", plugin=entry.name, reason=str(error))

@@ -98,7 +98,7 @@ def entries(issuer: OidcIssuer, idp: SamlIdp, **mapping: Any) -> list[dict[str, 
     return [
         {
             "name": "corp",
-            "plugin": "plugins.auth.oauth2:OAuth2Login",
+            "plugin": "plugins.auth.oauth2:OAuth2Provider",
             "config": {
                 "issuer": issuer.address,
                 "client_id": CLIENT_ID,

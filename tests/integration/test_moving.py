@@ -170,7 +170,7 @@ async def test_a_move_to_another_store_needs_neither_the_files_nor_the_model(sta
 
 
 async def test_a_store_that_compares_no_words_is_helped_by_postgresql(stack: Stack, chroma_address: str) -> None:
-    entry = {"name": "chroma", "plugin": "plugins.vector_db.chroma.provider:ChromaProvider",
+    entry = {"name": "chroma", "plugin": "plugins.vector_db.chroma:ChromaProvider",
              "config": {"url": chroma_address, "collection_prefix": "moving-"}}  # fmt: skip
     before = await stack.answers()
     await stack.change(is_store("chroma"), vector_db={"provider": "chroma"}, plugins={"vector_db": [entry]})

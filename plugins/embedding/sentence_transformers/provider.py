@@ -30,21 +30,21 @@ class SentenceTransformersOptions(BatchedOptions):
     """Options of the ``sentence_transformers`` plugin.
 
     Attributes:
-        model: Folder of the model, or its name on the Hugging Face hub.
+        model_name: Folder of the model, or its name on the Hugging Face hub.
         download: Whether a model that is not on this machine may be fetched from the hub. Code that comes with a
             model is never run.
         device: ``cpu``, ``cuda``, ``mps``; empty: the best there is.
         max_tokens: 0: what the model says.
     """
 
-    model: str = Field(min_length=1)
+    model_name: str = Field(min_length=1)
     download: bool = False
     device: str = ""
     max_tokens: int = Field(default=0, ge=0, le=1_000_000)
     concurrency: int = Field(default=1, ge=1, le=1)
 
 
-class SentenceTransformersEmbedding(BatchedEmbedding):
+class SentenceTransformersProvider(BatchedEmbedding):
     """A model in this process; torch spreads one run over the cores, so that runs follow each other."""
 
     Options = SentenceTransformersOptions
@@ -52,7 +52,7 @@ class SentenceTransformersEmbedding(BatchedEmbedding):
 
     def __init__(self, options: SentenceTransformersOptions, context: PluginContext) -> None:
         del context  # the library keeps models in a cache of its own
-        label = f"sentence-transformers/{options.model.rstrip('/').rpartition('/')[2]}"
+        label = f"sentence-transformers/{options.model_name.rstrip('/').rpartition('/')[2]}"
         super().__init__(options, label, timeout_s=None)
         self._options = options
         self._model: SentenceTransformer | None = None
@@ -84,14 +84,14 @@ class SentenceTransformersEmbedding(BatchedEmbedding):
             ) from error
         try:
             model = SentenceTransformer(
-                self._options.model,
+                self._options.model_name,
                 device=self._options.device or None,
                 local_files_only=not self._options.download,
                 trust_remote_code=False,
             )
         except (OSError, ValueError) as error:  # how the library says that there is no such model
             raise ConfigurationError(
-                f"model: {self._options.model} cannot be loaded ({type(error).__name__}).",
+                f"model_name: {self._options.model_name} cannot be loaded ({type(error).__name__}).",
                 next_step="Give the folder of a model, or set download: true to fetch it from the hub.",
             ) from error
         self._take(model)

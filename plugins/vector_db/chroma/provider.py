@@ -224,7 +224,7 @@ class ChromaProvider:
 
 
 def _engine(options: ChromaOptions, context: PluginContext) -> Engine:
-    if options.path:
+    if options.persist_directory:
         from plugins.vector_db.chroma.embedded import ChromaEmbedded
 
         return ChromaEmbedded(options, context.data_dir)
