@@ -84,8 +84,8 @@ def refuse(mistakes: Sequence[Mistake], notices: Sequence[Notice] = (), *, setti
     if not mistakes:
         return
     lines = [
-        *(str(mistake) for mistake in dict.fromkeys(mistakes)),
-        *(str(notice) for notice in dict.fromkeys(notices)),
+        *map(str, dict.fromkeys(mistakes)),
+        *map(str, dict.fromkeys(notices)),
     ]
     if settings is not None:
         raise IncompleteSettingsError(settings, lines)

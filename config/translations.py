@@ -89,7 +89,7 @@ def translated(
         below: The section ``plugins`` of the layers beneath, which may say what plugin an entry of this layer runs.
         notices: Gets one line for each name that has changed.
     """
-    result = _copied(content)
+    result: dict[str, Any] = _copied(content)
     celery_as_queue(result, origin, notices, mistakes)
     for old, (new, convert) in KEYS.items():
         _move(result, old, new, convert, origin, notices)
@@ -109,7 +109,7 @@ def todays_environment(value: str) -> str:
 
 def todays_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry that was kept with ``plugin`` and ``config``, such as that of an index, in the names of today."""
-    result = _copied(entry)
+    result: dict[str, Any] = _copied(entry)
     _translate_entry(result, {}, "", "", [])
     return result
 

@@ -74,7 +74,7 @@ def _without_gaps(value: Any) -> Any:
 
 def _listed(tree: Mapping[str, Any]) -> dict[str, Any]:
     """The tree with entries of plugins as the lists that the models know."""
-    content = _copied(tree)
+    content: dict[str, Any] = _copied(tree)
     plugins = content.get("plugins")
     for key in SETTINGS_KEYS.values():
         if isinstance(plugins, dict) and isinstance(plugins.get(key), dict):

@@ -5,6 +5,7 @@ The only module that knows concrete classes. Everything it opens is closed in re
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -50,6 +51,7 @@ from services.deletion.inventory import Stores
 from services.deletion.service import RemovalService
 from services.documents.documents import DocumentService
 from services.documents.versions import VersionService
+from services.fallbacks import fitted
 from services.indexing.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
 from services.models.llm import Models, open_models
 from services.models.model_policy import DataPolicyService
@@ -142,9 +144,8 @@ async def open_services(loaded: LoadedSettings | None = None) -> AsyncIterator[S
     """
     first = loaded or load_settings()
     async with open_infrastructure(first.settings) as infrastructure:
-        settings = (
-            first.settings if loaded else load_settings(saved=(await saved(infrastructure.database)).content).settings
-        )
+        latest = first if loaded else load_settings(saved=(await saved(infrastructure.database)).content)
+        settings = (await asyncio.to_thread(fitted, latest)).settings
         plugins = await first_manager(settings, infrastructure)
         try:
             await build(plugins, infrastructure)

@@ -232,12 +232,13 @@ def _readers(processors: int) -> int:
 
 
 def _parse_with(settings: Settings, pool: ParserPool) -> Parse:
-    """The first enabled parser that reads the type, in a limited child."""
+    """The first enabled parser that reads the type, in a limited child; who names the type comes before the others."""
     parsers = _parsers(settings)
     limits = _part_limits(settings)
 
     async def parse(path: Path, mime_type: str, take: Take) -> ParsedDocument:
-        for entry, parser in parsers:
+        named = [item for item in parsers if mime_type in item[0].mime_types]
+        for entry, parser in (*named, *(item for item in parsers if not item[0].mime_types)):
             if parser.supports_mime_type(mime_type):
                 suffix = SUFFIXES.get(mime_type, "")
                 return await pool.parse(entry.plugin, entry.config, path, suffix=suffix, limits=limits, take=take)

@@ -129,7 +129,7 @@ def entries(issuer: OidcIssuer, idp: SamlIdp, **mapping: Any) -> list[dict[str, 
 async def opened_house(environment: dict[str, str], folder: Path, **mapping: Any) -> AsyncIterator[House]:
     async with OidcIssuer().running() as issuer, SamlIdp().running() as idp:
         overlay = folder / "overlay.yaml"
-        overlay.write_text(yaml.safe_dump({"plugins": {"auth": entries(issuer, idp, **mapping)}}))
+        overlay.write_text(yaml.safe_dump({"plugins": {"authentication": entries(issuer, idp, **mapping)}}))
         loaded = load_settings(
             environ={**environment, "FOUNDRY_OVERLAY": str(overlay), "FOUNDRY__chat__public_url": HERE}
         )
@@ -408,7 +408,7 @@ async def test_saml_metadata_is_public(house: House) -> None:
 
 
 async def test_addresses_are_counted_as_at_the_password_form(environment: dict[str, str], tmp_path: Path) -> None:
-    async with opened_house({**environment, "FOUNDRY__rate_limiting__ip_per_hour": "3"}, tmp_path) as house:
+    async with opened_house({**environment, "FOUNDRY__rate_limiting__ip_limit": "3/hour"}, tmp_path) as house:
         answers = [await house.api.get("/api/v1/auth/oauth2/corp/login") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [303, 303, 303, 429]
         assert int(answers[-1].headers["Retry-After"]) > 0

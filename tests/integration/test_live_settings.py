@@ -102,11 +102,11 @@ async def test_a_change_is_tried_before_it_is_made(
     live: ServiceReloader, operator: Principal, saved: SettingsService
 ) -> None:
     seen = await saved.preview(
-        operator, {"retrieval.rerank_top_k": 3, "plugins.llm.extractive.config.max_sentences": 1}
+        operator, {"retrieval.rerank_top_k": 3, "plugins.llm_providers.extractive.config.max_sentences": 1}
     )
     assert {change.key for change in seen.changes} == {
         "retrieval.rerank_top_k",
-        "plugins.llm.extractive.config.max_sentences",
+        "plugins.llm_providers.extractive.config.max_sentences",
     }
     assert seen.rebuilt == ("llm/extractive",)
     assert seen.reembedded == 0
@@ -195,7 +195,7 @@ async def test_a_plugin_that_is_not_healthy_is_not_put_in_force(live: ServiceRel
 
 async def test_unchanged_plugins_go_on_and_changed_ones_are_closed(live: ServiceReloader) -> None:
     before = live()
-    await live.apply(load_settings(saved={"plugins": {"llm": [extractive(max_sentences=1)]}}))
+    await live.apply(load_settings(saved={"plugins": {"llm_providers": [extractive(max_sentences=1)]}}))
     after = live()
     assert after is not before
     assert after.embedding is before.embedding
@@ -212,10 +212,10 @@ async def test_an_answer_under_way_finishes_on_the_old_plugin_while_the_next_use
         department = await read_handbook(live, worker)
         async with OpenAIServer().running() as old, OpenAIServer().running() as new:
             old.fault = Fault.HELD
-            await live.apply(load_settings(saved={"plugins": {"llm": [model("mine", old)]}}))
+            await live.apply(load_settings(saved={"plugins": {"llm_providers": [model("mine", old)]}}))
             running = await live().answering.ask(department.principal, QUESTION)
             await until(lambda: old.opened == 1)
-            await live.apply(load_settings(saved={"plugins": {"llm": [model("mine", new)]}}))
+            await live.apply(load_settings(saved={"plugins": {"llm_providers": [model("mine", new)]}}))
             following = await live().answering.ask(department.principal, QUESTION)
             old.release.set()
             for run in (running, following):
@@ -237,7 +237,7 @@ async def test_questions_asked_while_plugins_are_swapped_are_all_answered(live: 
 
         async def swap() -> None:
             for count in (1, 2, 3, 1, 2, 3):
-                await live.apply(load_settings(saved={"plugins": {"llm": [extractive(max_sentences=count)]}}))
+                await live.apply(load_settings(saved={"plugins": {"llm_providers": [extractive(max_sentences=count)]}}))
 
         swapping = asyncio.create_task(swap())
         answered = [await asyncio.gather(*(ask() for _ in range(5))) for _ in range(8)]

@@ -185,7 +185,7 @@ async def test_what_nobody_searches_any_more_is_emptied_but_not_before_its_last_
 ) -> None:
     await stack.change(
         lambda services: services.embedding.model_name.endswith("fp32"),
-        plugins={"embedding": [{"name": "onnx", "plugin": "plugins.embedding.onnx:OnnxEmbedding",
+        plugins={"embedding_models": [{"name": "onnx", "plugin": "plugins.embedding.onnx:OnnxEmbedding",
                                 "config": {"precision": "fp32"}}]},
     )  # fmt: skip
     indexes = stack.services.indexes
@@ -213,7 +213,7 @@ async def test_what_nobody_searches_any_more_is_emptied_but_not_before_its_last_
 async def test_a_process_that_starts_amid_the_move_answers_from_both(stack: Stack) -> None:
     await stack.change(
         lambda services: services.embedding.model_name.endswith("fp32"),
-        plugins={"embedding": [{"name": "onnx", "plugin": "plugins.embedding.onnx:OnnxEmbedding",
+        plugins={"embedding_models": [{"name": "onnx", "plugin": "plugins.embedding.onnx:OnnxEmbedding",
                                 "config": {"precision": "fp32"}}]},
     )  # fmt: skip
     await stack.worker._migrator.run()

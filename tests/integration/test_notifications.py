@@ -82,7 +82,7 @@ def settings(
         ]
         content = {
             "feature_flags": {"notifications": on},
-            "plugins": {"notifier": entries},
+            "plugins": {"notifiers": entries},
             "notifications": {"rules": rules, "collect_s": 0, **notifications},
         }
         overlay = tmp_path / "department.yaml"

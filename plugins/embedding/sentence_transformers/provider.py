@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -14,11 +16,14 @@ from core.types import EmbeddingKind
 from plugins.embedding.batched import BatchedEmbedding, BatchedOptions
 from plugins.embedding.tokens import whole
 from plugins.interfaces import PluginContext
+from plugins.stand_in import StandIn
 from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+_ALSO_IN_ONNX = "all-MiniLM-L6-v2"
+"""The model of which the weights come with the application."""
 _UNLIMITED = 1_000_000
 """Tokenizers without a limit name a number beyond all reason."""
 _DEFAULT_WINDOW = 512
@@ -57,6 +62,24 @@ class SentenceTransformersProvider(BatchedEmbedding):
         self._options = options
         self._model: SentenceTransformer | None = None
         self._turn = threading.Lock()
+
+    @classmethod
+    def stand_in(cls, options: SentenceTransformersOptions) -> StandIn | None:
+        """The same model in ONNX Runtime where torch or the model's files are missing; the processor without CUDA."""
+        lacking = _lacking(options)
+        if lacking and options.model_name.rstrip("/").rpartition("/")[2] == _ALSO_IN_ONNX:
+            return StandIn(
+                "plugins.embedding.onnx:OnnxEmbedding",
+                f"{lacking} {_ALSO_IN_ONNX} runs in ONNX Runtime on the processor instead.",
+                {"model": _ALSO_IN_ONNX, "batch_size": min(options.batch_size, 256)},
+            )
+        if not lacking and options.device.startswith("cuda") and not _has_cuda():
+            return StandIn(
+                "plugins.embedding.sentence_transformers:SentenceTransformersProvider",
+                f"device: {options.device} is not there (torch finds no CUDA); the model runs on the processor.",
+                {**options.model_dump(exclude_unset=True), "device": "cpu"},
+            )
+        return None
 
     async def start(self) -> None:
         await super().start()
@@ -125,3 +148,24 @@ class SentenceTransformersProvider(BatchedEmbedding):
         # Foreign: torch has errors of its own, for a full graphics card among others.
         with self._turn, translated(self.SERVICE, foreign=True):
             return encode(texts, prompt=self._prefixes[kind], batch_size=len(texts), show_progress_bar=False)
+
+
+def _lacking(options: SentenceTransformersOptions) -> str:
+    """What keeps the model from being loaded, and how to get it; empty when nothing is known to."""
+    if importlib.util.find_spec("sentence_transformers") is None or importlib.util.find_spec("torch") is None:
+        return (
+            "sentence-transformers and torch are not installed (to get them: pip install 'knowledge-foundry[torch]')."
+        )
+    if options.download or Path(options.model_name).is_dir():
+        return ""
+    from huggingface_hub import try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(options.model_name, "config.json"), str):
+        return ""
+    return f"{options.model_name} is not on this machine (to fetch it: download: true)."
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())

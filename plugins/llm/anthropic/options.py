@@ -17,7 +17,8 @@ class AnthropicOptions(BaseModel):
     """Options of the ``anthropic`` plugin.
 
     Attributes:
-        default_model: Model that is asked when nobody names one. Empty: the first of ``models``, else claude-sonnet-4-6.
+        default_model: Model that is asked when nobody names one. Empty: the first of ``models``, else
+            claude-sonnet-4-6.
         models: Models this entry answers for.
         timeout: Seconds until the whole answer, or the first token of a streamed one, is there.
         idle_timeout_s: Between two pieces of a stream.

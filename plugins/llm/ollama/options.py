@@ -11,7 +11,8 @@ class OllamaOptions(BaseModel):
     Attributes:
         api_key: Only for a proxy in front of Ollama that wants a bearer token.
         host: Address of the server.
-        default_model: Model that is asked when nobody names one. Empty: the first of ``models``, else of what the server lists.
+        default_model: Model that is asked when nobody names one. Empty: the first of ``models``, else of what the
+            server lists.
         models: Models this entry answers for.
         context_tokens: Room for question, passages and answer together. What does not fit, Ollama cuts off without a
             word, and its own default is far too small for passages.

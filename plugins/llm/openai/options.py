@@ -20,8 +20,8 @@ class OpenAIOptions(BaseModel):
     Attributes:
         api_key: May be empty for servers that want none, never for OpenAI's own.
         organization: Which of several organisations of one account pays; empty: the account's own choice.
-        default_model: Model that is asked when nobody names one. Empty: the first of ``models``; without them gpt-4o-mini
-            at OpenAI, elsewhere the first model the server lists.
+        default_model: Model that is asked when nobody names one. Empty: the first of ``models``; without them
+            gpt-4o-mini at OpenAI, elsewhere the first model the server lists.
         models: Models this entry answers for.
         timeout: Seconds until the whole answer, or the first token of a streamed one, is there.
         max_retries: Times the client itself tries again before the router hears of it, which tries again too, and other

@@ -29,7 +29,8 @@ class OpenAIProvider(ChatCompletionsProvider):
     async def start(self) -> None:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-        # No redirects: they would carry passages to a host that nobody agreed to. Retrying is the router's work unless somebody wants both.
+        # No redirects: they would carry passages to a host that nobody agreed to.
+        # Retrying is the router's work, unless somebody wants both.
         self._client = AsyncOpenAI(
             api_key=self._options.api_key.get_secret_value() or "none",
             base_url=self._options.base_url,

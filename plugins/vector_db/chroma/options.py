@@ -6,9 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-MEMORY = ":memory:"
-
 from plugins.vector_db.placement import PlacementOptions
+
+MEMORY = ":memory:"
 
 
 class ChromaOptions(PlacementOptions):
@@ -20,8 +20,8 @@ class ChromaOptions(PlacementOptions):
         api_key: For Chroma Cloud, or for a proxy before the server, which knows no keys itself.
         key_header: Where the key travels; in ``authorization`` it stands after ``Bearer``.
         tenant: Tenant and ``database`` inside a server; both must exist.
-        persist_directory: Folder of the engine inside the library, relative to the data folder; ``:memory:`` keeps nothing. One
-            process at a time; needs the extra ``chroma``.
+        persist_directory: Folder of the engine inside the library, relative to the data folder; ``:memory:`` keeps
+            nothing. One process at a time; needs the extra ``chroma``.
         timeout_s: Longest wait for one call; storing or deleting many vectors makes several.
         collection_prefix: Stands before every collection's name, so that departments can share a database.
         search_ef: Neighbours an approximate search keeps in sight; more finds more and takes longer. For new
@@ -46,9 +46,8 @@ class ChromaOptions(PlacementOptions):
     def _one_place(self) -> Self:
         given = [name for name in ("url", "host", "persist_directory") if getattr(self, name)]
         if len(given) > 1:
-            raise ValueError(
-                f"{' and '.join(given)} are both set; one of url, host and persist_directory says where Chroma is"
-            )
+            places = "one of url, host and persist_directory says where Chroma is"
+            raise ValueError(f"{' and '.join(given)} are both set; {places}")
         return self
 
     @property

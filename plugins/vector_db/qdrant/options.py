@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-MEMORY = ":memory:"
-
 from plugins.vector_db.placement import PlacementOptions
+
+MEMORY = ":memory:"
 
 
 class QdrantOptions(PlacementOptions):
@@ -18,7 +18,8 @@ class QdrantOptions(PlacementOptions):
     Attributes:
         url: Address of a server, such as ``https://qdrant.example:6333/prefix``.
         host: The same in parts, with ``port`` and ``https``.
-        grpc_port: Port of its gRPC interface, used with ``prefer_grpc``. 0: the one after that of HTTP, as Qdrant does it.
+        grpc_port: Port of its gRPC interface, used with ``prefer_grpc``. 0: the one after that of HTTP, as
+            Qdrant does it.
         path: Folder of the client's own engine, relative to the data folder; ``:memory:`` keeps nothing. One process
             at a time, exact search: for evaluation and tests.
         timeout_s: Longest wait for one call; storing many vectors makes several.
