@@ -18,7 +18,9 @@ from config.section import Section
 BROKER = r"^(rediss?|unix)://\S+$"
 
 
-class _Celery(Section):
+class Celery(Section):
+    """What Celery is told, as far as its configuration is usually written down."""
+
     broker_url: str = Field("redis://localhost:6379/0", pattern=rf"{BROKER}|\$\{{")
     result_backend: str = ""
     task_serializer: Literal["json"] = "json"
@@ -34,7 +36,7 @@ def celery_as_queue(content: dict[str, Any], origin: str, notices: list[Notice],
     if section is None:
         return
     try:
-        _Celery.model_validate(section)
+        Celery.model_validate(section)
     except pydantic.ValidationError as error:
         mistakes.extend(_as_mistake(dict(item), origin) for item in error.errors(include_url=False))
         return
@@ -55,7 +57,7 @@ def celery_as_queue(content: dict[str, Any], origin: str, notices: list[Notice],
 def _as_mistake(problem: dict[str, Any], origin: str) -> Mistake:
     key = ".".join(["celery", *(str(part) for part in problem["loc"])])
     allowed = {
-        "extra_forbidden": f"one of {', '.join(_Celery.model_fields)}",
+        "extra_forbidden": f"one of {', '.join(Celery.model_fields)}",
         "string_pattern_mismatch": "an address of Redis: redis://host:6379/0, rediss:// or unix://",
         "model_type": "a mapping of keys",
         "literal_error": str(problem.get("ctx", {}).get("expected", "")),

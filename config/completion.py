@@ -15,7 +15,8 @@ from core.plugin_kinds import SETTINGS_KEYS, entry_key
 def completed(settings: Settings, given: Mapping[str, Leaf], mistakes: list[Mistake]) -> Settings:
     """Settings with ``setting://`` replaced in plugin options and the shorthand ``vector_db.provider`` filled in.
 
-    Of the vector stores only those in use stay enabled: building another would need a server that nobody runs.
+    Of vector stores and embeddings only those in use stay enabled: building another would need a server that nobody
+    runs, or the memory for a second model.
     """
     changed: dict[str, Any] = {
         SETTINGS_KEYS[kind]: tuple(
@@ -26,6 +27,11 @@ def completed(settings: Settings, given: Mapping[str, Leaf], mistakes: list[Mist
     used = {settings.primary_vector_db, settings.plugins.vector_databases.fallback}
     changed["vector_db"] = tuple(
         entry if entry.name in used else entry.model_copy(update={"enabled": False}) for entry in changed["vector_db"]
+    )
+    current = settings.plugins.embedding
+    changed["embedding_models"] = tuple(
+        entry if current is None or entry.name == current.name else entry.model_copy(update={"enabled": False})
+        for entry in changed["embedding_models"]
     )
     plugins: PluginSettings = settings.plugins.model_copy(update=changed)
     vector_db = settings.vector_db.model_copy(update={"provider": settings.primary_vector_db})

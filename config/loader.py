@@ -19,8 +19,8 @@ from config.layers import Leaf, Tree, leaves, merge, plain, to_tree
 from config.mistakes import Mistake, refuse
 from config.models import Settings
 from config.notices import Notice
-from config.references import References
-from config.sources import Source, from_environment, read_yaml
+from config.references import References, variables_in
+from config.sources import FILE_SUFFIX, Source, from_environment, read_yaml
 from config.translations import todays_environment, translated
 from config.validation import validated
 from config.variables import settle
@@ -134,6 +134,15 @@ def settings_files(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
     return (*(folder / name for name in _shipped_names(chosen)), overlay)
 
 
+def named_variables(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
+    """Every variable that the files of this environment refer to, and its ``_FILE`` twin: some hold secrets."""
+    found: set[str] = set()
+    for path in settings_files(environ):
+        if path.is_file():
+            found |= variables_in(path.read_text(encoding="utf-8", errors="replace"))
+    return frozenset(found | {f"{name}{FILE_SUFFIX}" for name in found})
+
+
 def _said_environment(argument: str | None, environ: Mapping[str, str], notices: list[Notice]) -> str:
     """The environment that was chosen from outside the files; empty when nobody did.
 
@@ -179,7 +188,8 @@ def _shipped_names(environment: str) -> tuple[str, ...]:
 def _data_dir(folder: Path, said: str, variables: Iterable[Source], environ: Mapping[str, str]) -> Path:
     # The overlay may lie in the data folder, so the layers below and above it must say where that is.
     layers = _Layers()
-    layers.lay(read_yaml(folder / name, []) for name in _shipped_names(said or _DEFAULT_ENVIRONMENT))
+    # Without what is plugged in, which says nothing of it and takes longest to read.
+    layers.lay(read_yaml(folder / name, []) for name in _shipped_names(said or _DEFAULT_ENVIRONMENT)[:2])
     layers.lay(variables)
     storage = References(environ, Path(), []).resolve({"storage": layers.tree.get("storage", {})})["storage"]
     value = plain(storage).get("data_dir") if isinstance(storage, dict) else None

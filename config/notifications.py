@@ -25,7 +25,7 @@ class NotificationRule(Section):
 
 
 class NotificationSettings(Section):
-    """Notices; they need the feature flag notifications and a notifier."""
+    """Notices; they need the feature flag notifications and a notifier that is enabled."""
 
     rules: tuple[NotificationRule, ...] = Field((), description="Who is told what: notifier, events, recipients.")
     filenames: bool = Field(

@@ -72,7 +72,9 @@ class FeatureFlags(Section):
     )
     auto_reranking: bool = Field(False, description="Permit the evaluation to switch reranking on.")
     voice_input: bool = Field(False, description="Speak a question.")
-    notifications: bool = Field(False, description="Tell people what happened, as notifications.rules say.")
+    notifications: bool = Field(
+        True, description="Tell people what happened, as notifications.rules say; needs a notifier that is enabled."
+    )
 
 
 class IngestionSettings(Section):

@@ -117,6 +117,11 @@ class References:
         return read_secret_file(path, origin, self.mistakes) or ""
 
 
+def variables_in(text: str) -> frozenset[str]:
+    """Names of the variables that a text refers to."""
+    return frozenset(match[2] for match in _VARIABLE.finditer(text))
+
+
 def resolve_settings(value: Any, settings: Settings) -> Any:
     """An option of a plugin with each ``setting://section.key`` replaced by that setting.
 

@@ -114,6 +114,17 @@ def todays_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def todays_content(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were saved, in the names of today."""
+    return translated(content, "", {}, [], [])
+
+
+def todays_change(key: str, value: Any) -> tuple[str, Any]:
+    """One dotted key and its new value, in the names of today; None stays None."""
+    _, convert = KEYS.get(key, (key, _same))
+    return todays_key(key), convert(value) if value is not None else None
+
+
 def todays_key(key: str) -> str:
     """The dotted key of a setting in the names of today."""
     for old, (new, _) in KEYS.items():

@@ -1,6 +1,7 @@
 """What follows from a ``${VAR}`` that is not set, and how does one get it?
 
-What lies below the reference holds, where something does. An entry that is off needs nothing; one that cannot work
+In options of plugins what lies below the reference holds, where something does; elsewhere only where base.yaml says
+that a key may be empty. An entry that is off needs nothing; one that cannot work
 without is switched off where others can do its work. Everything else keeps the application from starting.
 """
 
@@ -76,10 +77,17 @@ def settle(
                 notices.append(_notice(item, f"{name} is switched off"))
             else:
                 mistakes.append(_mistake(item))
-        elif item.gave_way:
+        elif item.gave_way and (owner is not None or _may_be_empty(tree, item.key)):
             notices.append(_notice(item, "it is left out"))
         else:
             mistakes.append(_mistake(item))
+
+
+def _may_be_empty(tree: Tree, key: str) -> bool:
+    """Whether a layer below says in so many words that nothing may stand there."""
+    *path, last = key.split(".")
+    leaf = (_section(tree, *path) or {}).get(last)
+    return isinstance(leaf, Leaf) and leaf.value == ""
 
 
 def _cannot_work(owner: Tree, item: Missing, is_set: Callable[[str], bool]) -> bool:

@@ -58,6 +58,7 @@ from services.models.model_policy import DataPolicyService
 from services.models.reranker import Reranking, open_reranking
 from services.operations.health import HealthService
 from services.operations.tenants import TenantService
+from services.roles import require_bound_role
 from services.search.retriever import HybridRetriever
 from services.search.search import SearchService
 from services.search_index.indexes import Indexes, IndexService, entries_with_former, open_indexes
@@ -170,6 +171,7 @@ async def open_infrastructure(settings: Settings) -> AsyncIterator[Infrastructur
             )
         )
         stack.push_async_callback(database.close)
+        await require_bound_role(database)
         redis = await _redis(settings, stack)
         context = PluginContext(
             http=await stack.enter_async_context(httpx.AsyncClient(timeout=60)),

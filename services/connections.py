@@ -58,7 +58,8 @@ def queue_url(settings: Settings) -> str:
         return redis_url(settings)
     found, redis = urlsplit(broker), settings.redis
     here = found.hostname in _HERE and redis.host in _HERE
-    same = (here or found.hostname == redis.host) and (found.port or DEFAULT_REDIS_PORT) == redis.port
+    same = found.scheme == "unix" and found.path == redis.host
+    same = same or ((here or found.hostname == redis.host) and (found.port or DEFAULT_REDIS_PORT) == redis.port)
     if found.password is None and same and (password := redis.password.get_secret_value()):
         return broker.replace("://", f"://:{quote(password, safe='')}@", 1)
     return broker

@@ -5,8 +5,9 @@ Asked once when something starts, and said in one line each: nothing falls back 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -22,6 +23,7 @@ from plugins.stand_in import stand_in_for, what_is_wrong
 log = structlog.get_logger(__name__)
 
 HERE = "this machine"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,14 @@ def _wrong_options(settings: Settings) -> Iterator[Notice]:
 
 def parsers_for(settings: Settings, mime_type: str) -> list[PluginEntry]:
     """The enabled parsers that read a type, the preferred first: whoever names it comes before whoever names none."""
-    able = [entry for entry in settings.plugins.document_parsers if entry.enabled and reads(entry, mime_type)]
-    return [entry for entry in able if mime_type in entry.mime_types] + [e for e in able if not e.mime_types]
+    enabled = [(entry, entry) for entry in settings.plugins.document_parsers if entry.enabled]
+    return [entry for entry in preferred(enabled, mime_type) if reads(entry, mime_type)]
+
+
+def preferred(entries: Sequence[tuple[PluginEntry, T]], mime_type: str) -> list[T]:
+    """What belongs to the entries that may read a type: first those that name it, then those that name none."""
+    naming = [item for entry, item in entries if mime_type in entry.mime_types]
+    return naming + [item for entry, item in entries if not entry.mime_types]
 
 
 def reads(entry: PluginEntry, mime_type: str) -> bool:

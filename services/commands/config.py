@@ -9,6 +9,7 @@ import typer
 
 from config.loader import load_settings
 from config.show import effective
+from services.fallbacks import fitted
 
 app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 
@@ -20,7 +21,11 @@ def show(
     changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the built-in defaults.")] = False,
 ) -> None:
     """Print every setting with its value and the layer it came from; secrets are masked."""
-    rows = [row for row in effective(load_settings()) if row[0].startswith(prefix) and not (changed and _default(row))]
+    loaded = load_settings()
+    # On standard error, like all that is said beside the result.
+    for notice in fitted(loaded).notices:
+        typer.echo(str(notice), err=True)
+    rows = [row for row in effective(loaded) if row[0].startswith(prefix) and not (changed and _default(row))]
     if json_output:
         found = {key: {"value": value, "origin": origin} for key, value, origin in rows}
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))

@@ -31,6 +31,7 @@ from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from services.bootstrap import Services
 from services.connections import maintenance_address, queue_url
 from services.deletion.resume import Unfinished
+from services.fallbacks import preferred
 from services.indexing.pipeline import Ended, IngestionPipeline, Parse, Take, rules_for
 from services.maintenance.jobs import rounds_of, unfinished_of
 from services.maintenance.rounds import Rounds
@@ -237,8 +238,7 @@ def _parse_with(settings: Settings, pool: ParserPool) -> Parse:
     limits = _part_limits(settings)
 
     async def parse(path: Path, mime_type: str, take: Take) -> ParsedDocument:
-        named = [item for item in parsers if mime_type in item[0].mime_types]
-        for entry, parser in (*named, *(item for item in parsers if not item[0].mime_types)):
+        for entry, parser in preferred([(item[0], item) for item in parsers], mime_type):
             if parser.supports_mime_type(mime_type):
                 suffix = SUFFIXES.get(mime_type, "")
                 return await pool.parse(entry.plugin, entry.config, path, suffix=suffix, limits=limits, take=take)

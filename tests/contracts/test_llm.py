@@ -52,7 +52,7 @@ def _azure(address: str) -> dict[str, Any]:
 
 
 def _ollama(address: str) -> dict[str, Any]:
-    return {"api_key": "sk-test", "base_url": address}
+    return {"api_key": "sk-test", "host": address}
 
 
 def _langchain(address: str) -> dict[str, Any]:

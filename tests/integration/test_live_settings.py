@@ -18,7 +18,7 @@ from core.errors import AuthorizationError, ConfigurationError, ConflictError, N
 from core.events import CitationEvent, DoneEvent, Outcome
 from core.identity import Principal, Role
 from core.types import JsonValue
-from db.models import User
+from db.models import SettingsVersion, User
 from services.bootstrap import Services
 from services.reload import ServiceReloader, open_reloader
 from services.settings.versions import SettingsService
@@ -113,9 +113,37 @@ async def test_a_change_is_tried_before_it_is_made(
     assert await saved.history(operator) == ()
 
 
+async def test_settings_saved_under_former_names_are_changed_and_taken_back_under_todays(
+    live: ServiceReloader, operator: Principal, saved: SettingsService
+) -> None:
+    async with live().database.transaction(operator.organization_id) as session:
+        content: dict[str, JsonValue] = {
+            "auth": {"password_require_number": False},
+            "ingestion": {"supported_types": ["a/b"]},
+        }
+        session.add(
+            SettingsVersion(
+                organization_id=operator.organization_id,
+                user_id=operator.user_id,
+                content=content,
+                changes={},
+                reason="as 0.3 saved it",
+            )
+        )
+    await until(lambda: not live().settings.auth.require_numbers)
+    assert live().settings.ingestion.supported_mime_types == ("a/b",)
+    # The former name is understood in a change too, and null takes back what stands under either.
+    await saved.save(operator, {"rate_limiting.viewer_per_hour": 7}, reason="old script", client=CLIENT)
+    await until(lambda: live().settings.rate_limiting.role_limits.viewer == "7/hour")
+    await saved.save(operator, {"auth.require_numbers": None}, reason="back", client=CLIENT)
+    await until(lambda: live().settings.auth.require_numbers)
+    assert live().settings.ingestion.supported_mime_types == ("a/b",)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
+        ({"celery.broker_url": "redis://elsewhere"}, ValidationError, "set where it is deployed"),
         ({"retrieval.rerank_top_k": "many"}, ValidationError, "retrieval.rerank_top_k"),
         ({"retrieval.no_such_key": 1}, ValidationError, "retrieval.no_such_key"),
         ({"database.host": "elsewhere"}, ValidationError, "set where it is deployed"),

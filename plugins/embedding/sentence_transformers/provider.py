@@ -70,7 +70,7 @@ class SentenceTransformersProvider(BatchedEmbedding):
         if lacking and options.model_name.rstrip("/").rpartition("/")[2] == _ALSO_IN_ONNX:
             return StandIn(
                 "plugins.embedding.onnx:OnnxEmbedding",
-                f"{lacking} {_ALSO_IN_ONNX} runs in ONNX Runtime on the processor instead.",
+                f"{lacking} {_ALSO_IN_ONNX} runs in ONNX Runtime on the processor instead, whatever device says.",
                 {"model": _ALSO_IN_ONNX, "batch_size": min(options.batch_size, 256)},
             )
         if not lacking and options.device.startswith("cuda") and not _has_cuda():

@@ -21,7 +21,8 @@ def _message(load: Load, department: str = "", **arguments: object) -> str:
 def test_all_mistakes_are_told_at_once(load: Load) -> None:
     message = _message(
         load,
-        "databse: {port: 1}\nchat: {prot: 1}\ncaching: {default_ttl: soon}\nplugins: {llm_providers: [{name: x, tpyo: 1}]}",
+        "databse: {port: 1}\nchat: {prot: 1}\ncaching: {default_ttl: soon}\n"
+        "plugins: {llm_providers: [{name: x, tpyo: 1}]}",
         environ={"FOUNDRY__retrieval__fusion": "magic", "FOUNDRY__queue__names": "a,b"},
     )
     for part in (
@@ -34,7 +35,7 @@ def test_all_mistakes_are_told_at_once(load: Load) -> None:
         "a valid integer",
         "plugins.llm_providers.x.plugin",
         "it must be set",
-        "plugins.llm.x.tpyo",
+        "plugins.llm_providers.x.tpyo",
         "environment variable FOUNDRY__retrieval__fusion: retrieval.fusion",
         "'convex' or 'rrf'",
         "as JSON",
@@ -52,7 +53,7 @@ def test_all_mistakes_are_told_at_once(load: Load) -> None:
         ("database: 5", ("database", "found:   5", "a mapping of keys")),
         ("app: {environment: somewhere}", ("app.environment", "found:   somewhere", "'development'")),
         ("plugins: {llm_providers: [{name: a, plugin: x}, {name: a, plugin: y}]}", ("twice",)),
-        ("plugins: {llm_providers: {a: 5}}", ("plugins.llm",)),
+        ("plugins: {llm_providers: {a: 5}}", ("plugins.llm_providers",)),
         ("database: {user: foundry_owner}", ("database.migration_user", "a role of its own")),
         ("database: {maintenance_user: foundry_app}", ("database.maintenance_user", "a role of its own")),
         ("ingestion: {chunk_size: 50}", ("min_chunk_size",)),
@@ -63,19 +64,23 @@ def test_all_mistakes_are_told_at_once(load: Load) -> None:
         ("chat: {allowed_origins: ['*']}", ("chat.allowed_origins", "by name")),
         ("observability: {tracing: {enabled: true}}", ("observability.tracing.enabled", "public_key")),
         ("caching: {semantic_similarity_threshold: 0.1}", ("0.5 to 1",)),
+        ("rate_limiting: {storage: nowhere}", ("rate_limiting.storage", "redis, memory")),
+        ("rate_limiting: {ip_limit: 5/year}", ("rate_limiting.ip_limit", "such as 100/hour")),
+        ("plugins: {cache: [{name: redis, mime_types: [a/b]}]}", ("plugins.cache.redis.mime_types", "only parsers")),
+        ("queue: {broker_url: 'amqp://q'}", ("queue.broker_url", "amqp://q")),
         ("vector_db: {provider: nowhere}", ("vector_db.provider", "pgvector")),
         (
             "vector_db: {provider: pgvector}\nplugins: {vector_databases: {primary: qdrant}}",
             ("vector_db.provider", "qdrant, as plugins.vector_databases.primary says"),
         ),
-        ("plugins: {vector_databases: {fallback: chroma}}", ("vector_databases.fallback", "pgvector")),
+        ("plugins: {vector_databases: {fallback: nowhere}}", ("vector_databases.fallback", "pgvector")),
         ("plugins: {cache: [{name: memory, routing: {priority: 1}}]}", ("only models are routed",)),
         ("plugins: {reranker: [{name: none, routing: {local: true, priority: 1}}]}", ("only models are routed",)),
         ("plugins: {llm_providers: [{name: openai, routing: {fallback_for: [gone]}}]}", ("fallback_for", "extractive")),
         (
             "feature_flags: {notifications: true}\n"
             "notifications: {rules: [{notifier: gone, events: [document.failed], recipients: [uploader]}]}",
-            ("notifications.rules", "gone", "plugins.notifier"),
+            ("notifications.rules", "gone", "plugins.notifiers"),
         ),
         (
             "notifications: {rules: [{notifier: mail, events: [document.gone], recipients: [uploader]}]}",

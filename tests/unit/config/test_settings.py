@@ -14,6 +14,7 @@ from config.generate import PAGE
 from config.models import Settings
 from config.show import effective
 from core.errors import ConfigurationError
+from tests.fixtures.owner import OWNERS_FILE
 from tests.unit.config.conftest import Load
 
 
@@ -150,6 +151,16 @@ def test_schemas_accept_what_is_shipped_and_refuse_unknown_keys() -> None:
     )
     validator.validate(shipped)
     assert list(validator.iter_errors({**shipped, "lm": []}))
+
+
+def test_the_schema_accepts_the_owners_file_and_finds_a_mistake_in_it() -> None:
+    written = yaml.safe_load(OWNERS_FILE.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(
+        json.loads((json_schemas.FOLDER / "settings.schema.json").read_text(encoding="utf-8"))
+    )
+    validator.validate(written)
+    for section, key, wrong in (("redis", "db", "none"), ("celery", "broker_url", "amqp://q"), ("plugins", "llm", [])):
+        assert list(validator.iter_errors({**written, section: {**written[section], key: wrong}})), section
 
 
 def test_every_key_is_documented() -> None:

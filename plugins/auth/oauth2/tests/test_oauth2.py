@@ -29,6 +29,7 @@ from core.errors import (
 from core.identity import Role
 from core.types import PluginStatus
 from plugins.auth.oauth2 import OAuth2Provider
+from plugins.auth.oauth2.options import OAuth2Options
 from plugins.interfaces import FederatedIdentity, PluginContext
 from tests.servers.oidc_issuer import CLIENT_ID, CLIENT_SECRET, GROUP, IssuerFault, OidcIssuer, SigningKey, signed
 
@@ -347,8 +348,23 @@ def test_options_that_would_weaken_it_are_refused(options: dict[str, Any]) -> No
         OAuth2Provider.Options.model_validate(given)
 
 
+def test_google_is_named_by_our_registration_alone() -> None:
+    options = OAuth2Options.model_validate(
+        {
+            "google": {"client_id": "ours", "client_secret": "secret"},
+            "mapping": {"default_organization": "My department"},
+        }
+    )
+    assert (options.issuer, options.title, options.client_id) == ("https://accounts.google.com", "Google", "ours")
+    assert options.client_secret is not None
+    assert options.client_secret.get_secret_value() == "secret"
+    # Who of all the people at Google may come in, nobody can guess.
+    with pytest.raises(ValueError, match="mapping"):
+        OAuth2Options.model_validate({"google": {"client_id": "ours"}})
+
+
 def test_entry_of_the_readme_can_be_copied() -> None:
     readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
-    (entry,) = yaml.safe_load(readme.split("```yaml")[1].split("```")[0])["plugins"]["auth"]
+    (entry,) = yaml.safe_load(readme.split("```yaml")[1].split("```")[0])["plugins"]["authentication"]
     options = OAuth2Provider.Options.model_validate(entry["config"])
     assert options.mapping.roles
