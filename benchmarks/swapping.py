@@ -86,7 +86,7 @@ async def _swap(live: ServiceReloader, side: Side) -> None:
     while True:
         count = 1 + side.swaps % 3
         entry = {"name": "extractive", "config": {"max_sentences": count}}
-        await live.apply(load_settings(saved={"plugins": {"llm": [entry]}}))
+        await live.apply(load_settings(saved={"plugins": {"llm_providers": [entry]}}))
         side.swaps += 1
         await asyncio.sleep(BETWEEN_SWAPS_S)
 

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 
 from config.section import LATER, Port, Section, Share
 
-Environment = Literal["dev", "staging", "prod"]
+Environment = Literal["development", "staging", "production"]
 
 
 class AppSettings(Section):
@@ -18,9 +18,14 @@ class AppSettings(Section):
 
     name: str = Field("Knowledge Foundry", min_length=1, description="Name shown to people.")
     version: str = Field("0.3.0", description="Version shown to people and in the API.")
-    environment: Environment = Field("dev", description="Which of the files dev, staging, prod applies.")
-    debug: bool = Field(False, description="Errors of the API say where they came from; refused in prod.")
+    environment: Environment = Field("development", description="Whether dev.yaml, staging.yaml or prod.yaml applies.")
+    debug: bool = Field(False, description="Errors of the API say where they came from; refused in production.")
     hot_reload: bool = Field(False, description="Apply changed YAML while running.")
+
+    @property
+    def in_production(self) -> bool:
+        """Whether people work with it, so that nothing is made easy at the cost of safety."""
+        return self.environment == "production"
 
 
 class StorageSettings(Section):
@@ -100,6 +105,7 @@ class DatabaseSettings(Section):
     ssl_mode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = Field(
         "prefer", description="How TLS is asked for, in libpq's words."
     )
+    echo: bool = Field(False, description="Log every statement; refused in production, where they hold people's words.")
 
 
 class VectorDBSettings(Section):
@@ -127,7 +133,7 @@ class RedisSettings(Section):
     password: SecretStr = Field(SecretStr(""), description="Password.")
     max_connections: int = Field(50, ge=1, le=10_000, description="Connections a process may open.")
     tls: bool = Field(False, description="Use TLS.")
-    allow_old_version: bool = Field(False, description="Accept servers below 8.2.2 in prod.")
+    allow_old_version: bool = Field(False, description="Accept servers below 8.2.2 in production.")
 
     @property
     def url(self) -> str:
@@ -142,6 +148,12 @@ class RedisSettings(Section):
 class QueueSettings(Section):
     """Background work."""
 
+    broker_url: str = Field(
+        "",
+        pattern=r"^((rediss?|unix)://\S+)?$",
+        repr=False,
+        description="Redis of the queue, such as redis://host:6379/0. Empty: the one of the section redis.",
+    )
     names: tuple[str, ...] = Field(("ingestion", "maintenance"), min_length=1, description="Queues, most urgent first.")
     job_timeout_s: int = Field(7200, ge=1, le=86_400, description="A document that takes longer to read is given up.")
     max_attempts: int = Field(3, ge=1, le=10, description="Attempts (kills count) before a document is set aside.")
@@ -155,8 +167,8 @@ class LoggingSettings(Section):
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least serious level kept.")
     format: Literal["json", "console"] = Field("json", description="For machines (Elastic Common Schema) or people.")
-    output: str = Field("stderr", min_length=1, description="stderr, stdout or the path of a file.")
-    include_content: bool = Field(False, description="Log texts of questions and answers; refused in prod.")
+    output: str = Field("stdout", min_length=1, description="stderr, stdout or the path of a file.")
+    include_content: bool = Field(False, description="Log texts of questions and answers; refused in production.")
 
 
 class TracingSettings(Section):
@@ -164,9 +176,11 @@ class TracingSettings(Section):
 
     enabled: bool = Field(False, description="Send traces.")
     provider: Literal["langfuse"] = Field("langfuse", description="Where to.")
-    host: str = Field("", description="Address of the Langfuse server; required when enabled.")
-    public_key: str = Field("", description="Public key of the project.")
-    secret_key: SecretStr = Field(SecretStr(""), description="Secret key of the project.")
+    langfuse_host: str = Field(
+        "http://localhost:3000", pattern=r"^https?://[^\s/]+\S*$", description="Address of the Langfuse server."
+    )
+    langfuse_public_key: str = Field("", description="Public key of the project; required when enabled.")
+    langfuse_secret_key: SecretStr = Field(SecretStr(""), description="Secret key of the project; likewise.")
     sample_rate: Share = Field(1.0, description="Share of questions that are traced.")
 
 

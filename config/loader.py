@@ -6,25 +6,31 @@ base.yaml < dev|staging|prod.yaml < plugins.yaml < department overlay < saved se
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
-import pydantic
-
-from config.checks import cross_check
+from config.completion import completed
+from config.entries import WRITTEN
 from config.infrastructure import Environment
-from config.layers import Leaf, Tree, from_environment, leaves, merge, plain, read_yaml, to_tree
+from config.layers import Leaf, Tree, leaves, merge, plain, to_tree
 from config.mistakes import Mistake, refuse
-from config.models import KINDS, PluginSettings, Settings
-from config.problems import as_mistakes
-from config.references import References, resolve_settings
+from config.models import Settings
+from config.notices import Notice
+from config.references import References, variables_in
+from config.sources import FILE_SUFFIX, Source, from_environment, read_yaml
+from config.translations import todays_environment, translated
+from config.validation import validated
+from config.variables import settle
+from core.plugin_kinds import SETTINGS_KEYS
 
 ENVIRONMENTS: tuple[str, ...] = get_args(Environment)
 IGNORE_MODEL_KEYS = "FOUNDRY_IGNORE_MODEL_KEYS"
 SAVED = "saved settings"
+_DEFAULT_ENVIRONMENT = ENVIRONMENTS[0]
+_FILES = {"development": "dev.yaml", "staging": "staging.yaml", "production": "prod.yaml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +40,29 @@ class LoadedSettings:
     Attributes:
         origin: Dotted key → file or layer, for every key that some layer set; the others have their default.
         secret_keys: Dotted keys whose value came out of a secret file.
+        notices: What holds though not as it is written; said once when something starts.
     """
 
     settings: Settings
     origin: Mapping[str, str]
     secret_keys: frozenset[str] = frozenset()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(slots=True)
+class _Layers:
+    """The layers so far, and what was found out about them."""
+
+    tree: Tree = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def lay(self, sources: Iterable[Source]) -> None:
+        """Put sources on top, each above the one before."""
+        for source in sources:
+            below = plain(self.tree.get("plugins", {}))
+            content = translated(source.content, source.origin, below, self.notices, self.mistakes)
+            self.tree = merge(self.tree, to_tree(content, source.origin, literal=source.literal))
 
 
 def load_settings(
@@ -52,36 +76,46 @@ def load_settings(
     """Read all layers.
 
     Args:
-        environment: dev, staging or prod; else FOUNDRY_ENVIRONMENT, else FOUNDRY__app__environment, else dev.
+        environment: development, staging or production; else FOUNDRY_ENVIRONMENT, FOUNDRY__app__environment, the
+            overlay, development.
         overlay: The department's file; else FOUNDRY_OVERLAY, else department.yaml in the data folder if it exists.
         saved: Nested mapping of what was saved in the admin app; may hold ``secret://name``, no ``${VAR}``.
         config_dir: Folder of the shipped files; else FOUNDRY_CONFIG_DIR, else the package's own.
 
     Raises:
+        IncompleteSettingsError: Nothing is wrong but variables that are not set.
         ConfigurationError: Lists every mistake with its file, key, what was found and what is allowed.
     """
-    mistakes: list[Mistake] = []
+    layers = _Layers()
+    said = _said_environment(environment, environ, layers.notices)
+    variables = from_environment(environ, layers.mistakes)
     folder = config_dir or Path(environ.get("FOUNDRY_CONFIG_DIR") or Path(__file__).parent)
-    chosen = _chosen_environment(environment, environ)
-    tree = _shipped(folder, chosen, mistakes)
-    environment_tree = from_environment(environ, mistakes)
-    data_dir = _data_dir(merge(tree, environment_tree), environ)
+    data_dir = _data_dir(folder, said, variables, environ)
     path = _overlay_path(overlay, environ, data_dir)
-    if path is not None:
-        tree = merge(tree, read_yaml(path, mistakes))
-    tree = merge(tree, to_tree(saved or {}, SAVED, literal=True))
-    tree = merge(tree, environment_tree)
-    tree = merge({"app": {"environment": Leaf(chosen, "the chosen environment", literal=True)}}, tree)
+    department = [read_yaml(path, layers.mistakes)] if path is not None else []
+    chosen = said or _environment_in(department, environ)
+    layers.lay(read_yaml(folder / name, layers.mistakes) for name in _shipped_names(chosen))
+    layers.lay(department)
+    layers.lay([Source(SAVED, saved or {}, literal=True), *variables])
+    if said:
+        layers.lay([Source("the chosen environment", {"app": {"environment": chosen}}, literal=True)])
 
     secrets_dir = Path(environ.get("FOUNDRY_SECRETS_DIR") or data_dir / "secrets")
-    references = References(environ, secrets_dir, mistakes, _ignored_variables(tree, environ))
-    tree = _enable(references.resolve(tree), references)
-    settings = _validate(tree, chosen, mistakes)
+    references = References(environ, secrets_dir, layers.mistakes, _ignored_variables(layers.tree, environ))
+    tree = _enable(references.resolve(layers.tree), references)
+    unset: list[Mistake] = []
+    settle(tree, references.missing, references.is_set, layers.notices, unset)
     given = leaves(tree)
+    settings = validated(plain(tree), given, layers.mistakes)
+    if settings is not None:
+        settings = completed(settings, given, layers.mistakes)
+    refuse([*unset, *layers.mistakes], layers.notices, settings=settings if not layers.mistakes else None)
+    assert settings is not None
     return LoadedSettings(
         settings,
-        MappingProxyType({key: leaf.origin for key, leaf in given.items()}),
+        MappingProxyType({key: leaf.origin for key, leaf in given.items() if not key.endswith(WRITTEN)}),
         frozenset(references.secret_keys),
+        tuple(dict.fromkeys(layers.notices)),
     )
 
 
@@ -92,41 +126,72 @@ def settings_files(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
         ConfigurationError: The environment is none of those there are.
     """
     folder = Path(environ.get("FOUNDRY_CONFIG_DIR") or Path(__file__).parent)
-    chosen = _chosen_environment(None, environ)
-    data_dir = _data_dir(merge(_shipped(folder, chosen, []), from_environment(environ, [])), environ)
+    said = _said_environment(None, environ, [])
+    data_dir = _data_dir(folder, said, from_environment(environ, []), environ)
     named = environ.get("FOUNDRY_OVERLAY")
     overlay = Path(named) if named else data_dir / "department.yaml"
+    chosen = said or _environment_in([read_yaml(overlay, [])], environ)
     return (*(folder / name for name in _shipped_names(chosen)), overlay)
 
 
-def _chosen_environment(argument: str | None, environ: Mapping[str, str]) -> str:
+def named_variables(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
+    """Every variable that the files of this environment refer to, and its ``_FILE`` twin: some hold secrets."""
+    found: set[str] = set()
+    for path in settings_files(environ):
+        if path.is_file():
+            found |= variables_in(path.read_text(encoding="utf-8", errors="replace"))
+    return frozenset(found | {f"{name}{FILE_SUFFIX}" for name in found})
+
+
+def _said_environment(argument: str | None, environ: Mapping[str, str], notices: list[Notice]) -> str:
+    """The environment that was chosen from outside the files; empty when nobody did.
+
+    Raises:
+        ConfigurationError: It is none of those there are, or two are chosen.
+    """
     sources = (
         ("the argument environment", argument),
         ("environment variable FOUNDRY_ENVIRONMENT", environ.get("FOUNDRY_ENVIRONMENT")),
         ("environment variable FOUNDRY__app__environment", environ.get("FOUNDRY__app__environment")),
     )
+    chosen = ""
     for where, value in sources:
-        if value and value not in ENVIRONMENTS:
+        if not value:
+            continue
+        today = todays_environment(value)
+        if today not in ENVIRONMENTS:
             refuse([Mistake(where, "app.environment", value, " or ".join(ENVIRONMENTS))])
-        if value:
-            return value
-    return "dev"
+        if chosen and today != chosen and not argument:
+            refuse([Mistake(where, "app.environment", value, f"{chosen}, which FOUNDRY_ENVIRONMENT says, or nothing")])
+        if today != value and where != sources[2][0]:
+            notices.append(Notice(where, "app.environment", f"{value} is called {today} now."))
+        chosen = chosen or today
+    return chosen
+
+
+def _environment_in(department: Iterable[Source], environ: Mapping[str, str]) -> str:
+    """The environment that the department's file names, where it is one of those there are."""
+    for source in department:
+        app = source.content.get("app")
+        if isinstance(app, Mapping) and isinstance(app.get("environment"), str):
+            tree = to_tree({"environment": app["environment"]}, source.origin)
+            named = str(plain(References(environ, Path(), []).resolve(tree)).get("environment", ""))
+            if todays_environment(named) in ENVIRONMENTS:
+                return todays_environment(named)
+    return _DEFAULT_ENVIRONMENT
 
 
 def _shipped_names(environment: str) -> tuple[str, ...]:
-    return ("base.yaml", f"{environment}.yaml", "plugins.yaml")
+    return ("base.yaml", _FILES[environment], "plugins.yaml")
 
 
-def _shipped(folder: Path, environment: str, mistakes: list[Mistake]) -> Tree:
-    tree: Tree = {}
-    for name in _shipped_names(environment):
-        tree = merge(tree, read_yaml(folder / name, mistakes))
-    return tree
-
-
-def _data_dir(tree: Tree, environ: Mapping[str, str]) -> Path:
-    # The overlay may lie in the data folder, so the layers below it must say where that is.
-    storage = References(environ, Path(), []).resolve({"storage": tree.get("storage", {})})["storage"]
+def _data_dir(folder: Path, said: str, variables: Iterable[Source], environ: Mapping[str, str]) -> Path:
+    # The overlay may lie in the data folder, so the layers below and above it must say where that is.
+    layers = _Layers()
+    # Without what is plugged in, which says nothing of it and takes longest to read.
+    layers.lay(read_yaml(folder / name, []) for name in _shipped_names(said or _DEFAULT_ENVIRONMENT)[:2])
+    layers.lay(variables)
+    storage = References(environ, Path(), []).resolve({"storage": layers.tree.get("storage", {})})["storage"]
     value = plain(storage).get("data_dir") if isinstance(storage, dict) else None
     return Path(str(value)).expanduser() if value else Settings().storage.data_dir
 
@@ -144,7 +209,7 @@ def _entries(tree: Tree) -> list[Tree]:
     plugins = tree.get("plugins")
     if not isinstance(plugins, dict):
         return []
-    kinds = [node for kind in KINDS if isinstance(node := plugins.get(kind), dict)]
+    kinds = [node for key in SETTINGS_KEYS.values() if isinstance(node := plugins.get(key), dict)]
     return [entry for entries in kinds for entry in entries.values() if isinstance(entry, dict)]
 
 
@@ -168,56 +233,3 @@ def _enable(tree: Tree, references: References) -> Tree:
             origin = f"environment variable {found[0]}" if found else f"none of {', '.join(names)} is set"
             entry["enabled"] = Leaf(bool(found), origin, literal=True)
     return tree
-
-
-def _validate(tree: Tree, chosen: str, mistakes: list[Mistake]) -> Settings:
-    content, given = plain(tree), leaves(tree)
-    plugins = content.get("plugins")
-    for kind in KINDS:
-        if isinstance(plugins, dict) and isinstance(plugins.get(kind), dict):
-            plugins[kind] = list(plugins[kind].values())
-    try:
-        settings = Settings.model_validate(content)
-    except pydantic.ValidationError as error:
-        mistakes.extend(as_mistakes(error, content, given))
-    else:
-        mistakes.extend(cross_check(settings, given))
-        if settings.app.environment != chosen:
-            origin = given["app.environment"].origin
-            found = settings.app.environment
-            mistakes.append(Mistake(origin, "app.environment", found, f"{chosen}, which was chosen, or nothing"))
-        settings = _complete(settings, given, mistakes)
-    refuse(mistakes)
-    return settings
-
-
-def _complete(settings: Settings, given: Mapping[str, Leaf], mistakes: list[Mistake]) -> Settings:
-    """Settings with ``setting://`` replaced in plugin options and the shorthand ``vector_db.provider`` filled in.
-
-    Of the vector stores only those in use stay enabled: building another would need a server that nobody runs.
-    """
-    changed: dict[str, Any] = {}
-    for kind in KINDS:
-        entries = []
-        for entry in settings.plugins.of(kind):
-            try:
-                options = resolve_settings(entry.config, settings)
-            except KeyError as unknown:
-                key = f"plugins.{kind}.{entry.name}.config"
-                origin = next((leaf.origin for name, leaf in given.items() if name.startswith(key)), "default")
-                mistakes.append(
-                    Mistake(
-                        origin, key, f"setting://{unknown.args[0]}", "setting:// and an existing key outside plugins"
-                    )
-                )
-                continue
-            entries.append(entry.model_copy(update={"config": options}))
-        changed[kind] = tuple(entries)
-    used = {settings.primary_vector_db, settings.plugins.vector_databases.fallback}
-    changed["vector_db"] = tuple(
-        entry if entry.name in used else entry.model_copy(update={"enabled": False}) for entry in changed["vector_db"]
-    )
-    plugins: PluginSettings = settings.plugins.model_copy(update=changed)
-    vector_db = settings.vector_db.model_copy(update={"provider": settings.primary_vector_db})
-    storage = settings.storage.model_copy(update={"data_dir": settings.storage.data_dir.expanduser()})
-    return settings.model_copy(update={"plugins": plugins, "vector_db": vector_db, "storage": storage})

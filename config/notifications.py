@@ -17,7 +17,7 @@ UPLOADER = "uploader"
 class NotificationRule(Section):
     """Who is told what, by which notifier."""
 
-    notifier: str = Field(min_length=1, description="Name of an entry of plugins.notifier.")
+    notifier: str = Field(min_length=1, description="Name of an entry of plugins.notifiers.")
     events: tuple[Event, ...] = Field(min_length=1, description="What is told.")
     recipients: tuple[str, ...] = Field(
         min_length=1, description="In the notifier's terms; `uploader` is the address of whoever uploaded the document."
@@ -25,7 +25,7 @@ class NotificationRule(Section):
 
 
 class NotificationSettings(Section):
-    """Notices; they need the feature flag notifications and a notifier."""
+    """Notices; they need the feature flag notifications and a notifier that is enabled."""
 
     rules: tuple[NotificationRule, ...] = Field((), description="Who is told what: notifier, events, recipients.")
     filenames: bool = Field(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from config.section import Section
+from core.plugin_kinds import SETTINGS_KEYS
 
 
 class Routing(Section):
@@ -35,11 +36,14 @@ class PluginEntry(Section):
     )
     # Options may hold keys, so they never show up in a repr.
     config: Mapping[str, Any] = Field(default_factory=dict, repr=False, description="Options of the plugin.")
+    mime_types: tuple[str, ...] = Field(
+        (), description="For parsers: the types it reads, before parsers that name none. Empty: all it can."
+    )
     routing: Routing | None = Field(None, description="For models: when it is used. For rerankers: `local` alone.")
 
 
 class VectorDatabases(Section):
-    """Which of the stores is used, and which stands in."""
+    """Which of the stores is used, and which stands in: an entry, or the name of one in plugins.vector_db."""
 
     primary: str = Field("", description="Entry that is used. Empty: vector_db.provider.")
     fallback: str = Field("", description="Entry that is read while the primary is down. Empty: none.")
@@ -49,17 +53,19 @@ Entries = tuple[PluginEntry, ...]
 
 
 class PluginSettings(Section):
-    """Entries by kind, best first."""
+    """Entries by kind, best first; as a list, or as a mapping by name."""
 
-    llm: Entries = Field((), description="Language models.")
+    llm_providers: Entries = Field((), description="Language models.")
     vector_db: Entries = Field((), description="Vector stores; only primary and fallback are built.")
-    embedding: Entries = Field((), description="Embedding models.")
-    parser: Entries = Field((), description="Document parsers.")
+    embedding_models: Entries = Field(
+        (), description="Embedding models; the entry `default`, else the first enabled, makes the vectors."
+    )
+    document_parsers: Entries = Field((), description="Document parsers.")
     reranker: Entries = Field((), description="Rerankers; the first that runs ranks.")
-    auth: Entries = Field((), description="Ways to sign in.")
+    authentication: Entries = Field((), description="Ways to sign in.")
     rate_limiter: Entries = Field((), description="Rate limiters.")
     cache: Entries = Field((), description="Caches.")
-    notifier: Entries = Field((), description="Notifiers.")
+    notifiers: Entries = Field((), description="Notifiers.")
     vector_databases: VectorDatabases = VectorDatabases()
 
     @model_validator(mode="after")
@@ -68,21 +74,23 @@ class PluginSettings(Section):
             names = [entry.name for entry in self.of(kind)]
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise ValueError(f"{kind}: {', '.join(twice)} stands there twice; names are unique")
+                raise ValueError(f"{SETTINGS_KEYS[kind]}: {', '.join(twice)} stands there twice; names are unique")
         return self
 
     def of(self, kind: str) -> Entries:
-        """All entries of a kind, disabled ones too.
+        """All entries of a kind (``llm``, ``parser``, …), disabled ones too.
 
         Raises:
             KeyError: There is no such kind.
         """
-        if kind not in KINDS:
-            raise KeyError(kind)
-        entries: Entries = getattr(self, kind)
+        entries: Entries = getattr(self, SETTINGS_KEYS[kind])
         return entries
 
+    @property
+    def embedding(self) -> PluginEntry | None:
+        """The entry that makes the vectors: the one called ``default``, else the first that is enabled."""
+        enabled = [entry for entry in self.embedding_models if entry.enabled]
+        return next((entry for entry in enabled if entry.name == "default"), enabled[0] if enabled else None)
 
-KINDS: tuple[str, ...] = tuple(
-    name for name, field in PluginSettings.model_fields.items() if PluginEntry in get_args(field.annotation)
-)
+
+KINDS: tuple[str, ...] = tuple(SETTINGS_KEYS)

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pydantic
 from pydantic import BaseModel
 
+from config.entries import WRITTEN
 from config.layers import Leaf
 from config.mistakes import Mistake, masked
 from config.models import Settings
@@ -33,7 +34,7 @@ def as_mistakes(
         key = _dotted(location, content)
         allowed = _allowed(problem, location)
         found = "(nothing)" if problem["type"] == "missing" else masked(key, problem["input"])
-        mistakes.append(Mistake(_origin(key, given), key, found, allowed))
+        mistakes.append(Mistake(_origin(key, given), _as_written(key, given), found, allowed))
     return mistakes
 
 
@@ -49,6 +50,13 @@ def _dotted(location: Sequence[str | int], content: Mapping[str, Any]) -> str:
         named = isinstance(part, int) and isinstance(node, dict) and "name" in node
         parts.append(str(node["name"]) if named else str(part))
     return ".".join(parts) or "(all)"
+
+
+def _as_written(key: str, given: Mapping[str, Leaf]) -> str:
+    """The key as it stands in the file, where an entry was lifted out of its role."""
+    entry = ".".join(key.split(".")[:3])
+    leaf = given.get(f"{entry}.{WRITTEN}")
+    return f"{leaf.value}{key[len(entry) :]}" if leaf is not None else key
 
 
 def _origin(key: str, given: Mapping[str, Leaf]) -> str:

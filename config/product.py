@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from config.section import LATER, Section, Share
+from config.section import LATER, Rate, Section, Share
 
 
 class AuthSettings(Section):
@@ -16,26 +16,35 @@ class AuthSettings(Section):
         SecretStr(""),
         description="Key that signs access tokens, 32 characters or more; required in prod, made by `foundry up` else.",
     )
-    algorithm: Literal["HS256", "HS384", "HS512"] = Field("HS256", description="How access tokens are signed.")
-    access_token_minutes: int = Field(60, ge=1, le=1440, description="Life of an access token.")
-    refresh_token_days: int = Field(30, ge=1, le=365, description="Life of a refresh token.")
+    jwt_algorithm: Literal["HS256", "HS384", "HS512"] = Field("HS256", description="How access tokens are signed.")
+    access_token_expire_minutes: int = Field(60, ge=1, le=1440, description="Life of an access token.")
+    refresh_token_expire_days: int = Field(30, ge=1, le=365, description="Life of a refresh token.")
     password_min_length: int = Field(12, ge=8, le=72, description="Shortest password.")
-    password_require_uppercase: bool = Field(True, description="A password needs an upper-case letter.")
-    password_require_number: bool = Field(True, description="A password needs a number.")
-    password_require_special: bool = Field(True, description="A password needs a special character.")
+    require_uppercase: bool = Field(True, description="A password needs an upper-case letter.")
+    require_numbers: bool = Field(True, description="A password needs a number.")
+    require_special_chars: bool = Field(True, description="A password needs a special character.")
+
+
+class RoleLimits(Section):
+    """Questions, uploads and writes of one person, by role."""
+
+    viewer: Rate = Field("100/hour", description="For a viewer.")
+    editor: Rate = Field("500/hour", description="For an editor.")
+    admin: Rate = Field("2000/hour", description="For an administrator, and for the operator.")
 
 
 class RateLimitingSettings(Section):
-    """Questions, uploads and writes in an hour; reads have a bucket of their own."""
+    """How many questions, uploads and writes there may be; reads have a bucket of their own."""
 
     enabled: bool = Field(True, description="Count requests.")
-    default_per_hour: int = Field(100, ge=1, description="For whoever has no limit below, and new API keys.")
-    viewer_per_hour: int = Field(100, ge=1, description="For a viewer.")
-    editor_per_hour: int = Field(500, ge=1, description="For an editor.")
-    admin_per_hour: int = Field(2000, ge=1, description="For an administrator.")
-    organization_per_hour: int = Field(10_000, ge=1, description="For all of an organisation together.")
-    ip_per_hour: int = Field(1000, ge=1, description="For an address that has not signed in.")
-    reads_per_hour: int = Field(20_000, ge=1, description="Lists, page pictures, receipts, for one person.")
+    storage: str = Field(
+        "redis", min_length=1, description="Entry of plugins.rate_limiter that counts; while it does not run, the next."
+    )
+    default_limit: Rate = Field("100/hour", description="For an API key that has no limit of its own.")
+    role_limits: RoleLimits = RoleLimits()
+    organization_limit: Rate = Field("10000/hour", description="For all of an organisation together.")
+    ip_limit: Rate = Field("1000/hour", description="For an address that has not signed in.")
+    read_limit: Rate = Field("20000/hour", description="Lists, page pictures, receipts, for one person.")
     when_store_is_down: Literal["memory", "allow", "refuse"] = Field(
         "memory", description="Without Redis: count in the process, let all pass, or refuse all."
     )
@@ -65,7 +74,9 @@ class FeatureFlags(Section):
         False, json_schema_extra=LATER, description="Permit the evaluation to switch reranking on."
     )
     voice_input: bool = Field(False, json_schema_extra=LATER, description="Speak a question.")
-    notifications: bool = Field(False, description="Tell people what happened, as notifications.rules say.")
+    notifications: bool = Field(
+        True, description="Tell people what happened, as notifications.rules say; needs a notifier that is enabled."
+    )
 
 
 class IngestionSettings(Section):
@@ -75,7 +86,7 @@ class IngestionSettings(Section):
     chunk_overlap: int = Field(50, ge=0, description="Tokens a chunk repeats from the one before.")
     min_chunk_size: int = Field(100, ge=1, description="Smaller pieces are joined to their neighbour.")
     max_chunk_size: int = Field(2000, ge=16, description="Up to it a table, code or row stays whole.")
-    supported_types: tuple[str, ...] = Field(
+    supported_mime_types: tuple[str, ...] = Field(
         ("*",), min_length=1, description="MIME types that may be uploaded, such as image/*; * takes all that are read."
     )
     max_file_size_mb: int = Field(50, ge=1, le=10_000, description="Largest file.")
@@ -138,7 +149,7 @@ class RetrievalSettings(Section):
 
 
 class ModelRouting(Section):
-    """What happens when a model fails. `plugins.llm` says which models there are."""
+    """What happens when a model fails. `plugins.llm_providers` says which models there are."""
 
     first_token_timeout_s: float = Field(60.0, gt=0, le=3600, description="A model that has not begun by then failed.")
     idle_timeout_s: float = Field(30.0, gt=0, le=600, description="So has a stream that is silent for so long.")

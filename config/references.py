@@ -10,9 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from config.layers import FILE_SUFFIX, Leaf, Tree, read_secret_file
+from config.layers import Leaf, Tree
 from config.mistakes import Mistake
 from config.models import Settings
+from config.sources import FILE_SUFFIX, read_secret_file
+from config.variables import Missing
 
 SECRET = "secret://"
 SETTING = "setting://"
@@ -25,6 +27,8 @@ class References:
     """Replaces references in a tree and collects those that lead nowhere.
 
     Attributes:
+        missing: Variables without default that are not set, in the order of the tree; the key they stand under holds
+            what lies below, or is left out.
         ignored: Variables treated as if they were not set.
     """
 
@@ -33,6 +37,7 @@ class References:
     mistakes: list[Mistake]
     ignored: frozenset[str] = frozenset()
     secret_keys: set[str] = field(default_factory=set)
+    missing: list[Missing] = field(default_factory=list)
 
     def resolve(self, tree: Tree, prefix: str = "") -> Tree:
         """The tree with ``${VAR}``, ``${VAR:default}`` and ``secret://name`` replaced, lists included."""
@@ -40,41 +45,46 @@ class References:
         for name, node in tree.items():
             key = f"{prefix}{name}"
             if isinstance(node, Leaf):
-                resolved[name] = Leaf(self._value(node.value, node, key), node.origin, node.literal)
+                if (leaf := self._leaf(node, key)) is not None:
+                    resolved[name] = leaf
             else:
                 resolved[name] = self.resolve(node, f"{key}.")
         return resolved
+
+    def _leaf(self, leaf: Leaf, key: str) -> Leaf | None:
+        """The leaf with its references replaced; what lies below it, or nothing, where one leads nowhere."""
+        unset: list[str] = []
+        value = self._value(leaf.value, leaf, key, unset)
+        if not unset:
+            return Leaf(value, leaf.origin, leaf.literal)
+        below = self._leaf(leaf.below, key) if leaf.below is not None else None
+        self.missing += [Missing(name, key, leaf.origin, below is not None) for name in dict.fromkeys(unset)]
+        return below
 
     def is_set(self, variable: str) -> bool:
         """Whether the variable, or its ``_FILE`` twin, has a value."""
         return bool(self._lookup(variable, "", []))
 
-    def _value(self, value: Any, leaf: Leaf, key: str) -> Any:
+    def _value(self, value: Any, leaf: Leaf, key: str, unset: list[str]) -> Any:
         if isinstance(value, list):
-            return [self._value(item, leaf, key) for item in value]
+            return [self._value(item, leaf, key, unset) for item in value]
         if isinstance(value, dict):
-            return {name: self._value(item, leaf, f"{key}.{name}") for name, item in value.items()}
+            return {name: self._value(item, leaf, f"{key}.{name}", unset) for name, item in value.items()}
         if not isinstance(value, str):
             return value
-        text = value if leaf.literal else self._expand(value, leaf.origin, key)
+        text = value if leaf.literal else self._expand(value, leaf.origin, unset)
         return self._secret(text, leaf.origin, key) if text.startswith(SECRET) else text
 
-    def _expand(self, text: str, origin: str, key: str) -> str:
+    def _expand(self, text: str, origin: str, unset: list[str]) -> str:
         def replace(match: re.Match[str]) -> str:
             escaped, variable, default = match.groups()
             if escaped:
                 return match.group()[1:]
-            value = self._lookup(variable, origin, self.mistakes)
-            if value:
-                return value
-            if default is None:
-                self.mistakes.append(
-                    Mistake(
-                        origin, key, f"${{{variable}}}, and {variable} is not set", f"set {variable}, or give a default"
-                    )
-                )
+            value = self._lookup(variable, origin, self.mistakes) or default
+            if value is None:
+                unset.append(variable)
                 return ""
-            return default
+            return value
 
         return _VARIABLE.sub(replace, text)
 
@@ -105,6 +115,11 @@ class References:
             self.mistakes.append(Mistake(origin, key, found, f"a file only its owner can read: chmod 600 {path}"))
             return ""
         return read_secret_file(path, origin, self.mistakes) or ""
+
+
+def variables_in(text: str) -> frozenset[str]:
+    """Names of the variables that a text refers to."""
+    return frozenset(match[2] for match in _VARIABLE.finditer(text))
 
 
 def resolve_settings(value: Any, settings: Settings) -> Any:

@@ -6,6 +6,7 @@ classes. Everything it opens is closed in reverse order, whatever happened betwe
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx
+import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from config.loader import LoadedSettings, load_settings
@@ -46,11 +48,12 @@ from services.answers.feedback import FeedbackService
 from services.answers.runs import AnsweringService, ContextFactory
 from services.answers.starters import StarterService, sample_starters
 from services.blobs import MEGABYTE, BlobStore
-from services.connections import application_address, maintenance_address, owner_address, redis_url
+from services.connections import application_address, maintenance_address, owner_address, queue_url, redis_url
 from services.deletion.inventory import Stores
 from services.deletion.service import RemovalService
 from services.documents.documents import DocumentService
 from services.documents.versions import VersionService
+from services.fallbacks import fitted
 from services.indexing.pipeline import CONTEXT_RESERVE_TOKENS, rules_for
 from services.indexing.tasks import TaskService
 from services.models.llm import Models, open_models
@@ -59,6 +62,7 @@ from services.models.reranker import Reranking, open_reranking
 from services.operations.health import HealthService
 from services.operations.tenants import TenantService
 from services.redis_version import require_version
+from services.roles import require_bound_role
 from services.search.retriever import HybridRetriever
 from services.search.search import SearchService
 from services.search_index.indexes import Indexes, IndexService, entries_with_former, open_indexes
@@ -68,6 +72,8 @@ from services.settings.versions import SettingsService
 from services.tasks.queue import JobQueue, connect
 from services.uploads.resumable import ResumableUploads
 from services.uploads.uploads import IngestionService
+
+log = structlog.get_logger(__name__)
 
 BUILT_HERE: tuple[Kind, ...] = ("llm", "vector_db", "reranker", "auth", "rate_limiter", "cache", "notifier")
 """Kinds every process builds, after the embedding; parsers run in children of the worker."""
@@ -146,9 +152,8 @@ async def open_services(loaded: LoadedSettings | None = None) -> AsyncIterator[S
     """
     first = loaded or load_settings()
     async with open_infrastructure(first.settings) as infrastructure:
-        settings = (
-            first.settings if loaded else load_settings(saved=(await saved(infrastructure.database)).content).settings
-        )
+        latest = first if loaded else load_settings(saved=(await saved(infrastructure.database)).content)
+        settings = (await asyncio.to_thread(fitted, latest)).settings
         plugins = await first_manager(settings, infrastructure)
         try:
             await build(plugins, infrastructure)
@@ -169,9 +174,11 @@ async def open_infrastructure(settings: Settings) -> AsyncIterator[Infrastructur
                 pool_size=settings.database.pool_size,
                 max_overflow=settings.database.max_overflow,
                 pre_ping=settings.database.pool_pre_ping,
+                echo=settings.database.echo,
             )
         )
         stack.push_async_callback(database.close)
+        await require_bound_role(database)
         redis = await _redis(settings, stack)
         await require_version(redis, settings)
         context = PluginContext(
@@ -196,7 +203,7 @@ async def open_infrastructure(settings: Settings) -> AsyncIterator[Infrastructur
             database=database,
             redis=redis,
             context=context,
-            queue=JobQueue(connect(redis_url(settings)), settings.queue.names[0]),
+            queue=JobQueue(connect(queue_url(settings)), settings.queue.names[0]),
             blobs=BlobStore(
                 Path(settings.storage.data_dir) / "files", min_free_bytes=settings.storage.min_free_mb * MEGABYTE
             ),
@@ -257,7 +264,7 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
         rrf_k=settings.retrieval.rrf_k,
         depth=settings.retrieval.candidate_k,
     )
-    limiter = plugins.get("rate_limiter", _first(plugins, "rate_limiter"))
+    limiter = _limiter(settings, plugins)
     rules = _password_rules(settings)
     sessions, logins = _auth(plugins)
     accounts = AccountService(database, sessions, password_rules=rules)
@@ -321,13 +328,22 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
     )
 
 
+def _limiter(settings: Settings, plugins: PluginManager) -> RateLimiter:
+    """The entry that ``rate_limiting.storage`` names; while it does not run, the first that does."""
+    wanted = settings.rate_limiting.storage
+    name = wanted if wanted in plugins.names("rate_limiter") else _first(plugins, "rate_limiter")
+    if name != wanted:
+        log.warning("rate_limiting_storage_not_running", wanted=wanted, instead=name)
+    return plugins.get("rate_limiter", name)
+
+
 def _password_rules(settings: Settings) -> PasswordRules:
     auth = settings.auth
     return PasswordRules(
         min_length=auth.password_min_length,
-        require_upper=auth.password_require_uppercase,
-        require_number=auth.password_require_number,
-        require_special=auth.password_require_special,
+        require_upper=auth.require_uppercase,
+        require_number=auth.require_numbers,
+        require_special=auth.require_special_chars,
     )
 
 
@@ -339,7 +355,7 @@ def _auth(plugins: PluginManager) -> tuple[AuthProvider, dict[str, FederatedLogi
         if not isinstance(plugin, FederatedLogin):
             return plugin, logins
     raise ProviderUnavailableError(
-        "No auth plugin that opens sessions runs.", next_step="Enable the jwt entry in plugins.auth."
+        "No auth plugin that opens sessions runs.", next_step="Enable the jwt entry in plugins.authentication."
     )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, urlsplit
+
 from pydantic import SecretStr
 
 from config.models import Settings
 from core.errors import ConfigurationError
 from db.urls import DatabaseAddress
+
+DEFAULT_REDIS_PORT = 6379
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def application_address(settings: Settings) -> DatabaseAddress:
@@ -36,6 +41,24 @@ def redis_url(settings: Settings) -> str:
             "No Redis is configured.", next_step="Start with foundry up, or set FOUNDRY__redis__host."
         )
     return redis.url
+
+
+def queue_url(settings: Settings) -> str:
+    """URL of the Redis that holds the queue; with the password of the section ``redis`` where it is the same server.
+
+    Raises:
+        ConfigurationError: No Redis is named.
+    """
+    broker = settings.queue.broker_url
+    if not broker:
+        return redis_url(settings)
+    found, redis = urlsplit(broker), settings.redis
+    here = found.hostname in _HERE and redis.host in _HERE
+    same = found.scheme == "unix" and found.path == redis.host
+    same = same or ((here or found.hostname == redis.host) and (found.port or DEFAULT_REDIS_PORT) == redis.port)
+    if found.password is None and same and (password := redis.password.get_secret_value()):
+        return broker.replace("://", f"://:{quote(password, safe='')}@", 1)
+    return broker
 
 
 def _address(settings: Settings, user: str, password: SecretStr) -> DatabaseAddress:

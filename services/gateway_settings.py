@@ -52,7 +52,7 @@ def gateway_settings() -> GatewaySettings:
         allowed_origins=settings.chat.allowed_origins,
         trusted_proxies=settings.chat.trusted_proxies,
         secure_cookies=settings.chat.url.startswith("https://"),
-        cookie_lifetime_s=settings.auth.refresh_token_days * 86_400,
+        cookie_lifetime_s=settings.auth.refresh_token_expire_days * 86_400,
         data_dir=Path(settings.storage.data_dir),
         max_upload_bytes=settings.ingestion.max_file_size_mb * 1_000_000,
         log_level=settings.observability.logging.level,

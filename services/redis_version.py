@@ -36,7 +36,7 @@ async def require_version(redis: Redis, settings: Settings) -> None:
     if parsed(told) >= SAFE_SINCE:
         return
     wanted = ".".join(map(str, SAFE_SINCE))
-    if settings.app.environment == "prod" and not settings.redis.allow_old_version:
+    if settings.app.in_production and not settings.redis.allow_old_version:
         raise ConfigurationError(
             f"Redis is {told or 'of a version it does not tell'}; production needs {wanted}, which closes known holes.",
             next_step=f"Run Redis {wanted} or newer, or accept this one with redis.allow_old_version: true.",

@@ -8,7 +8,7 @@ the plugins closed that nobody uses any more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import structlog
@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from config.later import not_in_effect
 from config.loader import LoadedSettings, load_settings
 from config.models import Settings
+from config.notices import Notice
 from config.section import Section
 from core.background import PATIENCE_S, end
 from core.errors import ConfigurationError
@@ -25,6 +26,7 @@ from plugins.framework.manager import PluginManager, PluginState
 from plugins.framework.manifest import Kind
 from plugins.framework.quarantine import Quarantine
 from services.bootstrap import Infrastructure, Services, assemble, build, first_manager, open_infrastructure
+from services.fallbacks import fitted, tell
 from services.operations.watchdog import Watchdog
 from services.search_index.indexes import entries_with_former
 from services.settings.store import saved
@@ -48,11 +50,19 @@ class ServiceReloader:
         restart_for: Sections whose change waits for the next start.
     """
 
-    def __init__(self, infrastructure: Infrastructure, services: Services, *, grace_s: float = GRACE_S) -> None:
+    def __init__(
+        self,
+        infrastructure: Infrastructure,
+        services: Services,
+        *,
+        grace_s: float = GRACE_S,
+        told: Iterable[Notice] = (),
+    ) -> None:
         self.restart_for: tuple[str, ...] = ()
         self._infrastructure = infrastructure
         self._current = services
         self._grace_s = grace_s
+        self._told = frozenset(told)
         self._followers: list[Follower] = []
         self._work: list[Work] = [lambda: infrastructure.answering.under_way]
         self._retiring: set[asyncio.Task[None]] = set()
@@ -90,7 +100,10 @@ class ServiceReloader:
             KnowledgeFoundryError: Services cannot be put together from them.
         """
         async with self._one_at_a_time:
-            await self._apply(loaded.settings)
+            found = await asyncio.to_thread(fitted, loaded)
+            await self._apply(found.settings)
+            tell(tuple(notice for notice in found.notices if notice not in self._told))
+            self._told |= frozenset(found.notices)
             self._infrastructure.refusal.reason = ""
 
     async def _apply(self, wanted: Settings) -> None:
@@ -115,7 +128,7 @@ class ServiceReloader:
 
     async def _built(self, old: Services, settings: Settings) -> PluginManager:
         entries = await entries_with_former(settings, self._infrastructure.database)
-        same = settings.plugins.embedding == old.settings.plugins.embedding
+        same = settings.plugins.embedding_models == old.settings.plugins.embedding_models
         manager = old.plugins.successor(entries, anew=() if same else MADE_WITH_EMBEDDING)
         known = {(state.kind, state.name) for state in manager.states()}
         try:
@@ -161,14 +174,18 @@ async def open_reloader(
     first = loaded or load_settings()
     async with open_infrastructure(first.settings) as infrastructure:
         version = await saved(infrastructure.database)
-        chosen = load_settings(saved=version.content) if loaded is None else first
-        settings = chosen.settings
-        if keys := not_in_effect(chosen):
+        latest = load_settings(saved=version.content) if loaded is None else first
+        found = await asyncio.to_thread(fitted, latest)
+        settings = found.settings
+        tell(found.notices)
+        if keys := not_in_effect(latest):
             log.warning("settings_not_in_effect", keys=list(keys))
         plugins = await first_manager(settings, infrastructure)
         try:
             await build(plugins, infrastructure)
-            live = ServiceReloader(infrastructure, await assemble(settings, infrastructure, plugins), grace_s=grace_s)
+            live = ServiceReloader(
+                infrastructure, await assemble(settings, infrastructure, plugins), grace_s=grace_s, told=found.notices
+            )
         except BaseException:
             await plugins.close()
             raise

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar, overload
 import structlog
 
 from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderUnavailableError
+from core.plugin_kinds import entry_key
 from core.telemetry import METRICS
 from core.types import Health, PluginStatus
 from plugins.framework.install_hints import how_to_install
@@ -261,7 +262,7 @@ async def _made(kind: Kind, entry: Entry, context: PluginContext) -> Plugin:
         await probe(stranger, kind, entry.config)
     # Imports read files and may be slow; the loop goes on meanwhile.
     implementation = await asyncio.to_thread(resolve, entry.plugin)
-    options = validate_options(implementation, entry.config, f"plugins.{kind}.{entry.name}")
+    options = validate_options(implementation, entry.config, entry_key(kind, entry.name))
     plugin = implementation(options, context)
     wrong = problems(kind, plugin)
     if wrong:

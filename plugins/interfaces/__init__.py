@@ -31,6 +31,7 @@ from plugins.interfaces.parser import DocumentParser
 from plugins.interfaces.plugin import Plugin
 from plugins.interfaces.rate_limiter import RateLimitDecision, RateLimiter
 from plugins.interfaces.reranker import Reranker
+from plugins.interfaces.stand_in import StandIn
 from plugins.interfaces.vector_db import VectorDBProvider
 
 PROTOCOL_VERSION = 1
@@ -59,6 +60,7 @@ __all__ = [
     "RateLimiter",
     "Reranker",
     "RoutedModel",
+    "StandIn",
     "StoredCredentials",
     "StoredSession",
     "TokenClaims",

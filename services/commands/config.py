@@ -10,6 +10,7 @@ import typer
 from config.later import notice
 from config.loader import load_settings
 from config.show import effective
+from services.fallbacks import fitted
 
 app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 
@@ -22,6 +23,9 @@ def show(
 ) -> None:
     """Print every setting with its value and the layer it came from; secrets are masked."""
     loaded = load_settings()
+    # On standard error, like all that is said beside the result.
+    for one in fitted(loaded).notices:
+        typer.echo(str(one), err=True)
     rows = [row for row in effective(loaded) if row[0].startswith(prefix) and not (changed and _default(row))]
     if json_output:
         found = {key: {"value": value, "origin": origin} for key, value, origin in rows}

@@ -55,9 +55,19 @@ class Gateway:
         return DocumentPage.model_validate_json(response.content).total > 0
 
     async def upload(self, path: Path) -> Receipt:
-        """Hand in one file."""
+        """Hand in one file.
+
+        Raises:
+            DocumentError: It is not taken in; says why.
+        """
         content = await asyncio.to_thread(path.read_bytes)
         response = await self._client.post("/api/v1/documents", files={"file": (path.name, content)})
+        if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY and "failure_code" in (said := response.json()):
+            raise DocumentError(
+                f"{path.name}: {said['detail']}",
+                failure_code=str(said["failure_code"]),
+                next_step=str(said.get("next_step", "")),
+            )
         return Receipt.model_validate_json(_checked(response).content)
 
     async def wait(self, task_id: UUID, *, within_s: float) -> Receipt:

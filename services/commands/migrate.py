@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -10,6 +11,8 @@ from config.loader import load_settings
 from services import setup
 from services.bootstrap import open_services
 from services.commands.terminal import DataDir, run, say
+from services.embedded.preflight import prepare_folder
+from services.roles import own_roles, said_of, superuser_in
 from services.stack.opening import any_stack, outside_superuser
 from services.stack.schema import bring_up_to_date
 
@@ -31,7 +34,12 @@ async def _migrate(data_dir: DataDir, *, with_account: bool) -> None:
         async with any_stack(data_dir, say=say):
             say("The embedded database is up to date.")
         return
-    await bring_up_to_date(settings, outside_superuser(settings))
+    superuser = outside_superuser(settings)
+    if superuser is None and (superuser := await superuser_in(settings)) is not None:
+        say(said_of(superuser))
+        os.environ.update(own_roles(prepare_folder(settings.storage.data_dir)))
+        settings = load_settings().settings
+    await bring_up_to_date(settings, superuser)
     async with open_services():
         pass  # Opening makes the tables of plugins, as the owner; other processes do not have its password.
     say(f"The database {settings.database.name} on {settings.database.host} is up to date.")

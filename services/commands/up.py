@@ -21,7 +21,7 @@ import typer
 from config.later import notice
 from config.loader import IGNORE_MODEL_KEYS, load_settings
 from config.models import Settings
-from core.errors import ConfigurationError, KnowledgeFoundryError
+from core.errors import ConfigurationError, DocumentError, KnowledgeFoundryError
 from plugins.framework.egress import models_leaving
 from plugins.framework.manifest import KINDS
 from services import setup
@@ -33,6 +33,7 @@ from services.embedded.supervisor import Supervisor
 from services.samples import mark_samples
 from services.stack import processes
 from services.stack.opening import Stack, data_folder, own_stack
+from services.views.uploads import Receipt
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 _INDEX_WITHIN_S = 600.0
@@ -164,10 +165,21 @@ async def _index_samples(gateway: Gateway, settings: Settings) -> None:
         await mark_samples(settings, files)
         return
     say(f"Indexing {len(files)} sample documents …")
-    receipts = [await gateway.upload(path) for path in files]
+    receipts = [receipt for path in files if (receipt := await _handed_in(gateway, path)) is not None]
     await mark_samples(settings, files)
     for receipt in receipts:
         await gateway.wait(receipt.task_id, within_s=_INDEX_WITHIN_S)
+
+
+async def _handed_in(gateway: Gateway, path: Path) -> Receipt | None:
+    """The receipt of one sample; None for a type that the settings do not take in, which is said."""
+    try:
+        return await gateway.upload(path)
+    except DocumentError as error:
+        if error.failure_code != "unsupported_type":
+            raise
+        say(f"Left out of the samples: {error.message}")
+        return None
 
 
 async def _answer_one_question(gateway: Gateway) -> None:

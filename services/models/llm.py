@@ -1,4 +1,4 @@
-"""Which models answer here? Made of the entries under ``plugins.llm``."""
+"""Which models answer here? Made of the entries under ``plugins.llm_providers``."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ def open_models(settings: Settings, plugins: PluginManager, redis: Redis | None)
     Raises:
         ProviderUnavailableError: No entry runs.
     """
-    entries = {entry.name: entry for entry in settings.plugins.llm}
+    entries = {entry.name: entry for entry in settings.plugins.llm_providers}
     names = sorted(plugins.names("llm"), key=lambda name: _priority(entries[name]))
     if not names:
-        raise ProviderUnavailableError("No way to answer runs.", next_step="Enable the extractive entry in llm.")
+        raise ProviderUnavailableError(
+            "No way to answer runs.", next_step="Enable the extractive entry in plugins.llm_providers."
+        )
     breakers, policy = Breakers(_breaker_policy(settings), redis), _policy(settings)
     quoting = [_route(entries[EXTRACTIVE], plugins)] if EXTRACTIVE in names else []
     writing = [_route(entries[name], plugins) for name in names if name != EXTRACTIVE]

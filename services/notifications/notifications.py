@@ -84,9 +84,15 @@ class Notifications:
 
     def wants(self, *events: Event) -> bool:
         """Whether anybody is to be told of one of these."""
+        return any(event in rule.events for rule in self._rules() for event in events)
+
+    def _rules(self) -> list[NotificationRule]:
+        """The rules in force: none while notices are off, and none for a notifier that is switched off."""
         settings = self._settings()
-        rules = settings.notifications.rules if settings.feature_flags.notifications else ()
-        return any(event in rule.events for rule in rules for event in events)
+        if not settings.feature_flags.notifications:
+            return []
+        enabled = {entry.name for entry in settings.plugins.notifiers if entry.enabled}
+        return [rule for rule in settings.notifications.rules if rule.notifier in enabled]
 
     def document_ended(self, organization_id: UUID, task_id: UUID) -> None:
         """Sync, and never fails or waits: an ingestion ended, well or not."""
@@ -157,10 +163,8 @@ class Notifications:
             METRICS.notifications.labels("", "document", "failed").inc(len(news))
             log.exception("notices_not_written", notices=len(news))
             return
-        settings = self._settings()
         # Side by side: one service that is slow does not hold up the others.
-        rules = settings.notifications.rules if settings.feature_flags.notifications else ()
-        await asyncio.gather(*(self._follow(rule, documents, batches, notices) for rule in rules))
+        await asyncio.gather(*(self._follow(rule, documents, batches, notices) for rule in self._rules()))
 
     async def _documents(self, ended: Iterable[tuple[UUID, UUID]]) -> list[EndedDocument]:
         tasks: dict[UUID, list[UUID]] = defaultdict(list)

@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from config.models import PluginEntry, Settings
+from config.translations import todays_entry
 from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderUnavailableError
 from core.identity import Principal, Role
 from core.types import JsonValue
@@ -107,7 +108,7 @@ async def entries_with_former(settings: Settings, database: Database) -> dict[st
         rows = [row for row in await IndexRepository(session).all() if row.retired_at is None]
     for row in rows:
         for kind, entry in (("embedding", _current(settings)), ("vector_db", _named(settings, row.store))):
-            kept = _mapping(row.plugins.get(kind))
+            kept = todays_entry(_mapping(row.plugins.get(kind)))
             if kept and (entry is None or kept != _described(entry)):
                 entries[kind] += (_former_entry(row, kept, settings.plugins.of(kind)),)
     used = {row.store for row in rows}
@@ -118,19 +119,31 @@ async def entries_with_former(settings: Settings, database: Database) -> dict[st
 
 
 def _current(settings: Settings) -> PluginEntry:
-    """The embedding that new vectors are made with: the first, and no other in its stead.
+    """The embedding that new vectors are made with, and no other in its stead.
 
     Raises:
         ConfigurationError: None is enabled.
     """
-    entry = next((entry for entry in settings.plugins.embedding if entry.enabled), None)
+    entry = settings.plugins.embedding
     if entry is None:
-        raise ConfigurationError("plugins.embedding: found no enabled entry; nothing can be indexed or searched.")
+        raise ConfigurationError(
+            "plugins.embedding_models: found no enabled entry; nothing can be indexed or searched."
+        )
     return entry
 
 
 def _named(settings: Settings, store: str) -> PluginEntry | None:
     return next((entry for entry in settings.plugins.vector_db if entry.name == store), None)
+
+
+def _collection(settings: Settings, store: str) -> str:
+    entry = _named(settings, store)
+    return str((entry.config.get("collection") if entry is not None else "") or settings.vector_db.collection)
+
+
+def _metric(settings: Settings, store: str) -> str:
+    entry = _named(settings, store)
+    return str((entry.config.get("distance_metric") if entry is not None else "") or settings.vector_db.distance_metric)
 
 
 def _former_name(row: SearchIndex) -> str:
@@ -191,7 +204,7 @@ async def open_indexes(settings: Settings, database: Database, plugins: PluginMa
         for store in stores:
             row = _found(rows, store, embedding.model_name, settings) or await repository.add(
                 store=store,
-                collection=_free_name(rows, store, settings.vector_db.collection),
+                collection=_free_name(rows, store, _collection(settings, store)),
                 model=embedding.model_name,
             )
             row.plugins = {"embedding": _described(entry)}
@@ -235,7 +248,7 @@ async def _opened(index: Index, plugins: PluginManager, settings: Settings) -> I
     vectors = plugins.get("vector_db", index.store)
     if index.embedding is not None:
         size = index.embedding.get_dimension()
-        await vectors.create_collection(index.collection, size, settings.vector_db.distance_metric)
+        await vectors.create_collection(index.collection, size, _metric(settings, index.store))
     return Index(index.id, index.store, index.collection, index.model, vectors, index.embedding)
 
 

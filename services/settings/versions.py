@@ -19,6 +19,7 @@ from config.later import later_keys
 from config.loader import LoadedSettings, load_settings
 from config.models import KINDS, PluginEntry, Settings
 from config.show import effective
+from config.translations import todays_change, todays_content
 from core.errors import ConfigurationError, ConflictError, NotFoundError, ValidationError
 from core.identity import Principal, Role, Scope
 from core.types import JsonValue
@@ -103,7 +104,8 @@ class SettingsService:
             ValidationError: They are wrong, every mistake listed, or one of the keys cannot be changed here.
         """
         _require(principal)
-        current = await saved(self._database)
+        changes = _in_todays_names(changes)
+        current = await self._saved()
         before = load_settings(saved=current.content)
         return await self._preview(principal, before, _loaded(before, _with(current.content, changes), changes))
 
@@ -126,7 +128,8 @@ class SettingsService:
             ValidationError: Wrong values, no reason, no change, or a key that cannot be changed here.
         """
         _require(principal)
-        current = await saved(self._database)
+        changes = _in_todays_names(changes)
+        current = await self._saved()
         content = _with(current.content, changes)
         return await self._store(principal, current, content, changes, reason, expected, None, client)
 
@@ -144,8 +147,8 @@ class SettingsService:
                 found = await session.scalar(select(SettingsVersion.content).where(SettingsVersion.number == number))
             if found is None:
                 raise NotFoundError(f"There is no version {number} of the settings.")
-            content = found
-        current = await saved(self._database)
+            content = todays_content(found)
+        current = await self._saved()
         return await self._store(principal, current, content, {}, reason, None, number, client)
 
     async def history(self, principal: Principal, *, limit: int = 50) -> tuple[Version, ...]:
@@ -205,6 +208,11 @@ class SettingsService:
         await announce(self._redis, version.number)
         return version
 
+    async def _saved(self) -> SavedSettings:
+        """The version in force, in the names of today: what is changed or taken back must find what was there."""
+        found = await saved(self._database)
+        return SavedSettings(found.number, todays_content(found.content))
+
     async def _preview(self, principal: Principal, before: LoadedSettings, after: LoadedSettings) -> Preview:
         old = {key: value for key, value, _ in effective(before)}
         new = {key: value for key, value, _ in effective(after)}
@@ -237,8 +245,13 @@ def _require(principal: Principal) -> None:
     principal.require(Role.OPERATOR, Scope.ADMIN)
 
 
+def _in_todays_names(changes: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return dict(todays_change(key, value) for key, value in changes.items())
+
+
 def _lock(key: str, origin: str) -> str:
-    if key.split(".")[0] in DEPLOYMENT_SECTIONS or key in DEPLOYMENT_KEYS:
+    # A section of Celery's would become the address of the queue.
+    if key.split(".")[0] in (*DEPLOYMENT_SECTIONS, "celery") or key in DEPLOYMENT_KEYS:
         return "set where it is deployed, and read when a process starts"
     if key in later_keys():
         return "reserved, and obeyed by a later release"

@@ -6,6 +6,7 @@ that everything that loads settings from then on, child processes included, sees
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.loader import load_settings
+from config.mistakes import IncompleteSettingsError
 from config.models import Settings
 from core.errors import ConfigurationError
 from core.security.secrets import read_or_create_secret_file, write_secret_file
@@ -23,6 +25,9 @@ from services.embedded.lock import holder, only_instance
 from services.embedded.postgres import PORT, SUPERUSER
 from services.embedded.preflight import prepare_folder, require_space
 from services.embedded.supervisor import Say
+from services.fallbacks import fitted
+from services.roles import own_roles, said_of, superuser_in
+from services.stack.requirements import required_settings
 from services.stack.schema import bring_up_to_date
 
 PUBLISHED = Path("run") / "environment.json"
@@ -44,7 +49,14 @@ class Stack:
 
 def data_folder(given: Path | None) -> Path:
     """The folder named on the command line, else that of the settings."""
-    return (given or load_settings().settings.storage.data_dir).expanduser().absolute()
+    if given is not None:
+        return given.expanduser().absolute()
+    try:
+        settings = load_settings().settings
+    except IncompleteSettingsError as error:
+        # What is missing is told on one page once all of it is known.
+        settings = error.settings
+    return settings.storage.data_dir.expanduser().absolute()
 
 
 @asynccontextmanager
@@ -55,9 +67,12 @@ async def any_stack(data_dir: Path | None, *, say: Say) -> AsyncIterator[Stack]:
         os.environ.update(_published(folder))
         yield Stack(folder, load_settings().settings, running=True)
         return
-    settings = load_settings().settings
+    settings = (await asyncio.to_thread(required_settings)).settings
     if settings.database.host and settings.redis.host:
         # All stores are outside, and so is whoever migrates them.
+        if await superuser_in(settings) is not None:
+            os.environ.update(own_roles(prepare_folder(folder)))
+            settings = load_settings().settings
         yield Stack(folder, settings, running=True)
         return
     async with own_stack(folder, say=say) as stack:
@@ -84,19 +99,26 @@ async def own_stack(
     """
     folder = prepare_folder(folder)
     os.environ.update({"FOUNDRY__storage__data_dir": str(folder), **(overrides or {})})
-    settings = load_settings().settings
+    loaded = await asyncio.to_thread(required_settings)
+    settings = loaded.settings
     require_space(folder)
     with only_instance(folder) as lock:
         if lock.left_by is not None:
             say(f"The last run (process {lock.left_by}) ended without cleaning up; going on from where it was.")
         check(settings)
+        for notice in (await asyncio.to_thread(fitted, loaded)).notices:
+            say(str(notice))
         async with embedded_services(
             folder, say=say, with_postgres=not settings.database.host, with_redis=not settings.redis.host
         ) as endpoints:
             environment = _environment(folder, settings, endpoints)
+            superuser = _superuser(settings, endpoints)
+            if superuser is None and (superuser := await superuser_in(settings)) is not None:
+                say(said_of(superuser))
+                environment |= own_roles(folder)
             os.environ.update(environment)
             settings = load_settings().settings
-            await bring_up_to_date(settings, _superuser(settings, endpoints))
+            await bring_up_to_date(settings, superuser)
             published = {"FOUNDRY__storage__data_dir": str(folder), **(overrides or {}), **environment}
             write_secret_file(folder / PUBLISHED, json.dumps(published, indent=1))
             try:
@@ -114,15 +136,14 @@ def _environment(folder: Path, settings: Settings, endpoints: EmbeddedEndpoints)
             "FOUNDRY__database__host": str(endpoints.postgres.socket_dir),
             "FOUNDRY__database__port": str(PORT),
             "FOUNDRY__database__ssl_mode": "disable",  # a socket of this machine, and the server has no certificate
-            "FOUNDRY__database__password": read_or_create_secret_file(secrets / "database_application"),
-            "FOUNDRY__database__migration_password": read_or_create_secret_file(secrets / "database_owner"),
-            "FOUNDRY__database__maintenance_password": read_or_create_secret_file(secrets / "database_maintenance"),
+            **own_roles(folder),
         }
     if endpoints.redis is not None:
         values |= {
             "FOUNDRY__redis__host": endpoints.redis.host,
             "FOUNDRY__redis__port": str(endpoints.redis.port),
             "FOUNDRY__redis__password": endpoints.redis.password,
+            "FOUNDRY__queue__broker_url": "",  # the queue lies in the Redis that is brought
         }
     if not settings.auth.jwt_secret_key.get_secret_value():
         values["FOUNDRY__auth__jwt_secret_key"] = read_or_create_secret_file(secrets / "jwt_secret_key")

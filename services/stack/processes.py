@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from config.loader import named_variables
 from config.models import Settings
 from services.embedded.supervisor import Child, Supervisor
 
@@ -40,7 +41,8 @@ def chat(data_dir: Path) -> Child:
 def admin(data_dir: Path, settings: Settings) -> Child:
     """The admin app; it gets the address of the gateway and no secret."""
     secrets = ("FOUNDRY_", "OPENAI_", "ANTHROPIC_", "AZURE_")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(secrets)}
+    named = named_variables()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(secrets) and key not in named}
     environment[API_URL] = f"http://{_called(settings.chat.host)}:{settings.chat.port}"
     options = {
         "server.address": settings.admin.host,

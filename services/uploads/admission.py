@@ -103,7 +103,7 @@ def require_type(mime_type: str, allowed: Iterable[str]) -> None:
         raise DocumentError(
             f"Files of the type {mime_type} are not taken in here.",
             failure_code="unsupported_type",
-            next_step="Ask the operator, who can add the type to ingestion.supported_types.",
+            next_step="Ask the operator, who can add the type to ingestion.supported_mime_types.",
         )
 
 

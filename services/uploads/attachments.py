@@ -102,7 +102,7 @@ class EmbeddedFileStore:
             )
             crash_point("part.stored")
             mime_type = await asyncio.to_thread(content_type.detect, self._blobs.resolve(blob.path), name)
-            require_type(mime_type, self._settings.supported_types)
+            require_type(mime_type, self._settings.supported_mime_types)
         except DocumentError as error:
             self.parts.refused.append((_plain(part.name), error.message.rstrip(".")))
             return

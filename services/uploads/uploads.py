@@ -106,7 +106,7 @@ class IngestionService:
         blob = await self._blobs.write(principal.organization_id, chunks, limit_bytes=self._settings.max_file_bytes)
         try:
             mime_type = await asyncio.to_thread(content_type.detect, self._blobs.resolve(blob.path), name)
-            require_type(mime_type, self._settings.supported_types)
+            require_type(mime_type, self._settings.supported_mime_types)
             upload = _Upload(Content(name, mime_type, blob), document_id)
             receipt = await self._admit(principal, collection_id, upload, client)
         except Exception:

@@ -21,6 +21,7 @@ from config.models import Settings
 from config.plugins import PluginEntry
 from core.background import end
 from core.errors import DocumentError
+from core.plugin_kinds import entry_key
 from core.security.content_type import ACCEPTED, SUFFIXES
 from core.telemetry import job
 from core.types import EmbeddedFileKind, ParsedDocument
@@ -31,8 +32,9 @@ from plugins.interfaces import DocumentParser
 from plugins.parser.parts import EmbeddedFileLimits
 from plugins.parser.sandbox.pool import ParseLimits, ParserPool
 from services.bootstrap import Services
-from services.connections import maintenance_address, redis_url
+from services.connections import maintenance_address, queue_url
 from services.deletion.resume import Unfinished
+from services.fallbacks import preferred
 from services.indexing.pipeline import Ended, IngestionPipeline, Parse, Take, rules_for
 from services.maintenance.jobs import rounds_of
 from services.maintenance.rounds import Rounds
@@ -75,7 +77,7 @@ def worker_settings() -> WorkerSettings:
     settings = load_settings().settings
     logging, metrics = settings.observability.logging, settings.observability.metrics
     return WorkerSettings(
-        redis_url(settings),
+        queue_url(settings),
         settings.queue.names,
         logging.level,
         logging.format,
@@ -235,12 +237,12 @@ def _readers(processors: int) -> int:
 
 
 def _parse_with(settings: Settings, pool: ParserPool) -> Parse:
-    """The first enabled parser that reads the type, in a limited child."""
+    """The first enabled parser that reads the type, in a limited child; who names the type comes before the others."""
     parsers = _parsers(settings)
     limits = _part_limits(settings)
 
     async def parse(path: Path, mime_type: str, take: Take) -> ParsedDocument:
-        for entry, parser in parsers:
+        for entry, parser in preferred([(item[0], item) for item in parsers], mime_type):
             if parser.supports_mime_type(mime_type):
                 suffix = SUFFIXES.get(mime_type, "")
                 return await pool.parse(entry.plugin, entry.config, path, suffix=suffix, limits=limits, take=take)
@@ -255,17 +257,17 @@ def _part_limits(settings: Settings) -> EmbeddedFileLimits:
     ingestion = settings.ingestion
     wanted = {EmbeddedFileKind.ATTACHED: ingestion.read_attachments, EmbeddedFileKind.PACKED: ingestion.unpack_archives}
     kinds = frozenset(kind for kind, allowed in wanted.items() if allowed)
-    return EmbeddedFileLimits(kinds, file_bytes=ingestion.max_file_bytes, types=ingestion.supported_types)
+    return EmbeddedFileLimits(kinds, file_bytes=ingestion.max_file_bytes, types=ingestion.supported_mime_types)
 
 
 def _parsers(settings: Settings) -> list[tuple[PluginEntry, DocumentParser]]:
     """All enabled parsers that can be built; a broken one is left out, and its types go to the others."""
     built = []
-    for entry in settings.plugins.parser:
+    for entry in settings.plugins.document_parsers:
         if entry.enabled:
             try:
                 kind = resolve(entry.plugin)
-                options = validate_options(kind, entry.config, f"plugins.parser.{entry.name}")
+                options = validate_options(kind, entry.config, entry_key("parser", entry.name))
                 built.append((entry, kind(options, None)))
             except Exception as error:  # whatever a plugin raises is its own trouble
                 log.warning("parser_broken", plugin=entry.name, reason=str(error))

@@ -76,7 +76,7 @@ def test_the_settings_given_to_a_part_are_valid_in_production(compose: dict[str,
     given = compose["services"][name]["environment"]
     environ = {key: filled(value, variables) for key, value in given.items()}
     settings = load_settings(environ=environ).settings
-    assert settings.app.environment == "prod"
+    assert settings.app.environment == "production"
     assert settings.database.host == "postgres"
     assert settings.database.password.get_secret_value() == secret
     assert settings.redis.host == "redis"

@@ -26,8 +26,8 @@ from db.engine import create_engine
 from db.roles import APP_ROLE
 from db.unit_of_work import Database
 from db.urls import DatabaseAddress
-from plugins.auth.jwt import JwtAuth
-from plugins.auth.oauth2 import OAuth2Login
+from plugins.auth.jwt import JWTAuthProvider
+from plugins.auth.oauth2 import OAuth2Provider
 from plugins.auth.saml import SamlLogin
 from plugins.interfaces import FederatedLogin, LoginStart, Plugin, PluginContext
 from services.accounts.credentials import DatabaseCredentialStore
@@ -52,23 +52,23 @@ async def database(postgres_server: PostgresServer, migrated_database: str) -> A
 
 
 @pytest.fixture
-async def auth(database: Database, plugin_context: PluginContext) -> JwtAuth:
+async def auth(database: Database, plugin_context: PluginContext) -> JWTAuthProvider:
     await create_organization(
         database, name="alpha", email=EMAIL, password=PASSWORD, role=Role.ADMIN, max_users=5, max_documents=5
     )
     return provider(database, plugin_context)
 
 
-def provider(database: Database, context: PluginContext, **options: Any) -> JwtAuth:
-    made = JwtAuth(
-        JwtAuth.Options.model_validate({"secret_key": KEY, **options}),
+def provider(database: Database, context: PluginContext, **options: Any) -> JWTAuthProvider:
+    made = JWTAuthProvider(
+        JWTAuthProvider.Options.model_validate({"secret_key": KEY, **options}),
         replace(context, credentials=DatabaseCredentialStore(database)),
     )
     assert isinstance(made, Plugin)
     return made
 
 
-async def test_password_opens_a_session_that_can_be_ended(auth: JwtAuth) -> None:
+async def test_password_opens_a_session_that_can_be_ended(auth: JWTAuthProvider) -> None:
     pair = await auth.authenticate({"email": f" {EMAIL.upper()} ", "password": PASSWORD})
     claims = await auth.validate_token(pair.access_token)
     assert claims.session_id == pair.session_id
@@ -95,12 +95,12 @@ async def test_password_opens_a_session_that_can_be_ended(auth: JwtAuth) -> None
     ],
     ids=["nothing", "no password", "empty", "nearly", "huge", "unknown", "huge address", "injection"],
 )
-async def test_whoever_proves_nothing_hears_the_same_words(auth: JwtAuth, credentials: dict[str, str]) -> None:
+async def test_whoever_proves_nothing_hears_the_same_words(auth: JWTAuthProvider, credentials: dict[str, str]) -> None:
     with pytest.raises(AuthenticationError, match=r"^E-mail or password is wrong\."):
         await auth.authenticate(credentials)
 
 
-async def test_refresh_token_works_once_and_its_theft_ends_the_session(auth: JwtAuth) -> None:
+async def test_refresh_token_works_once_and_its_theft_ends_the_session(auth: JWTAuthProvider) -> None:
     first = await auth.authenticate({"email": EMAIL, "password": PASSWORD})
     second = await auth.refresh_token(first.refresh_token)
     assert (await auth.validate_token(second.access_token)).session_id == first.session_id
@@ -149,12 +149,12 @@ def forged(**changes: Any) -> str:
         *("another issuer", "another audience", "expired", "no end", "no session", "nonsense inside"),
     ],
 )
-async def test_token_of_somebody_else_is_refused(auth: JwtAuth, token: str) -> None:
+async def test_token_of_somebody_else_is_refused(auth: JWTAuthProvider, token: str) -> None:
     with pytest.raises(AuthenticationError):
         await auth.validate_token(token)
 
 
-async def test_session_of_another_organisation_is_not_found_by_its_id(auth: JwtAuth) -> None:
+async def test_session_of_another_organisation_is_not_found_by_its_id(auth: JWTAuthProvider) -> None:
     pair = await auth.authenticate({"email": EMAIL, "password": PASSWORD})
     claims = await auth.validate_token(pair.access_token)
     elsewhere = forged(sub=str(claims.user_id), org=str(UUID(int=1)), sid=str(claims.session_id))
@@ -162,12 +162,12 @@ async def test_session_of_another_organisation_is_not_found_by_its_id(auth: JwtA
         await auth.validate_token(elsewhere)
 
 
-async def test_provider_is_healthy_and_needs_its_store(auth: JwtAuth, plugin_context: PluginContext) -> None:
+async def test_provider_is_healthy_and_needs_its_store(auth: JWTAuthProvider, plugin_context: PluginContext) -> None:
     assert (await auth.health_check()).status is PluginStatus.HEALTHY
     await auth.close()
     await auth.close()
     with pytest.raises(ConfigurationError):
-        JwtAuth(JwtAuth.Options.model_validate({"secret_key": KEY}), plugin_context)
+        JWTAuthProvider(JWTAuthProvider.Options.model_validate({"secret_key": KEY}), plugin_context)
 
 
 # -- FederatedLogin
@@ -224,7 +224,7 @@ class OidcService(Service):
             **{"issuer": self.issuer.address, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
             **{"mapping": MAPPING, "keys_ttl_s": 0, **options},
         }
-        return OAuth2Login(OAuth2Login.Options.model_validate(given), self.context)
+        return OAuth2Provider(OAuth2Provider.Options.model_validate(given), self.context)
 
     async def visit(self, start: LoginStart) -> dict[str, str]:
         return dict(parse_qsl(urlsplit((await self.context.http.get(start.url)).headers["location"]).query))

@@ -23,7 +23,7 @@ from plugins.embedding.ollama import OllamaEmbedding
 from plugins.embedding.onnx import OnnxEmbedding
 from plugins.embedding.onnx.tests.tiny_e5 import install, weights_file
 from plugins.embedding.openai import OpenAIEmbedding
-from plugins.embedding.sentence_transformers import SentenceTransformersEmbedding
+from plugins.embedding.sentence_transformers import SentenceTransformersProvider
 from plugins.framework.signatures import problems
 from plugins.interfaces import EmbeddingProvider, Plugin, PluginContext
 from tests.fixtures.sentence_transformer import make_sentence_transformer
@@ -140,7 +140,7 @@ async def provider(
         made = await _started(OnnxEmbedding, plugin_context, options)
     else:
         options = {"model": request.getfixturevalue("tiny_model"), "device": "cpu"}
-        made = await _started(SentenceTransformersEmbedding, plugin_context, options)
+        made = await _started(SentenceTransformersProvider, plugin_context, options)
     yield made
     await made.close()
 

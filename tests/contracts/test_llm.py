@@ -52,7 +52,7 @@ def _azure(address: str) -> dict[str, Any]:
 
 
 def _ollama(address: str) -> dict[str, Any]:
-    return {"api_key": "sk-test", "base_url": address}
+    return {"api_key": "sk-test", "host": address}
 
 
 def _langchain(address: str) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Wire:
 
 
 async def _made(vendor: Vendor, context: PluginContext, address: str, **options: Any) -> LLMProvider:
-    given = {**vendor.options(address), "default_model": MODEL, "timeout_s": 5, **options}
+    given = {**vendor.options(address), "default_model": MODEL, "timeout": 5, **options}
     provider: LLMProvider = vendor.implementation(vendor.implementation.Options.model_validate(given), context)
     await provider.start()
     return provider
@@ -201,7 +201,7 @@ async def test_failure_before_the_first_token_is_raised_to_the_caller_in_our_wor
     wire: Wire, plugin_context: PluginContext, asked: CompletionRequest, fault: Fault, expected: type[ProviderError]
 ) -> None:
     # Only silence has to be waited for; elsewhere a short timeout would end the call before the server refused it.
-    provider = await wire.another(plugin_context, timeout_s=0.3 if fault is Fault.SILENT else 10.0)
+    provider = await wire.another(plugin_context, timeout=0.3 if fault is Fault.SILENT else 10.0)
     wire.server.fault = fault
     with pytest.raises(expected) as caught:
         await provider.complete(asked)

@@ -91,8 +91,8 @@ class EmailPost(Post):
         self._ca_file = ca_file
 
     def notifier(self, context: PluginContext, **options: Any) -> NotificationProvider:
-        line = {"host": "localhost", "port": self.server.port, "ca_file": str(self._ca_file)}
-        sign_in = {"username": LOGIN, "password": PASSWORD, "sender": "foundry@example.org"}
+        line = {"smtp_host": "localhost", "smtp_port": self.server.port, "ca_file": str(self._ca_file)}
+        sign_in = {"smtp_user": LOGIN, "smtp_password": PASSWORD, "from_email": "foundry@example.org"}
         given = {**PATIENCE, **line, **sign_in, **options}
         return EmailNotifier(EmailNotifier.Options(**given), context)
 

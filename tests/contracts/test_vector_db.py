@@ -180,7 +180,7 @@ class TestChromaInMemory(VectorStoreContract):
 
     @pytest.fixture
     async def store(self, context: PluginContext) -> AsyncIterator[VectorDBProvider]:
-        provider = await _started_chroma(context, path=self.path, timeout_s=60)
+        provider = await _started_chroma(context, persist_directory=self.path, timeout_s=60)
         yield provider
         await provider.close()
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from config.loader import load_settings
+from core.plugin_kinds import SETTINGS_KEYS
 from plugins.framework.manifest import Manifest, discover
 from plugins.framework.references import resolve, validate_options
 
@@ -39,8 +40,9 @@ def test_entry_in_the_readme_names_the_plugin_and_has_options_it_takes(
     folder: Path, manifest: Manifest, block: str
 ) -> None:
     written = yaml.safe_load(block)["plugins"]
-    assert written.keys() - {"vector_databases"} == {manifest.kind}
-    for entry in written[manifest.kind]:
+    key = SETTINGS_KEYS[manifest.kind]
+    assert written.keys() - {"vector_databases"} == {key}
+    for entry in written[key]:
         assert entry["plugin"] == manifest.reference
         config = {key: _resolved(value) for key, value in entry.get("config", {}).items()}
         validate_options(resolve(manifest.reference), config, entry["name"])

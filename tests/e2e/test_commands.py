@@ -255,7 +255,7 @@ def test_the_example_of_a_third_party_plugin_is_listed_and_answers(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: foundry-bullets\nVersion: 0.1.0\n", encoding="utf-8")
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(
-        "plugins: {llm: [{name: bullets, plugin: foundry-bullets, routing: {priority: 1}}]}", encoding="utf-8"
+        "plugins: {llm_providers: [{name: bullets, plugin: foundry-bullets, routing: {priority: 1}}]}", encoding="utf-8"
     )
     path = os.pathsep.join([str(source), str(tmp_path)])
     third = Foundry(foundry.folder, {**foundry.options, "PYTHONPATH": path, "FOUNDRY_OVERLAY": str(overlay)})

@@ -216,7 +216,7 @@ def opened(environment: dict[str, str], tmp_path: Path, model: OpenAIServer, wor
             f"""
 generation: {{routing: {{rounds: 1}}}}
 plugins:
-  llm:
+  llm_providers:
     - name: held
       plugin: plugins.llm.openai:OpenAIProvider
       config: {{base_url: "{model.base_url}", default_model: {MODEL}}}

@@ -54,10 +54,10 @@ async def test_llm_streaming_asks_the_model_for_a_stream(
     async with OpenAIServer().running() as server:
         environ = {
             "FOUNDRY__feature_flags__llm_streaming": str(on).lower(),
-            "FOUNDRY__plugins__llm__openai__enabled": "true",
-            "FOUNDRY__plugins__llm__openai__config__api_key": "sk-test",
-            "FOUNDRY__plugins__llm__openai__config__base_url": server.base_url,
-            "FOUNDRY__plugins__llm__openai__config__default_model": MODEL,
+            "FOUNDRY__plugins__llm_providers__openai__enabled": "true",
+            "FOUNDRY__plugins__llm_providers__openai__config__api_key": "sk-test",
+            "FOUNDRY__plugins__llm_providers__openai__config__base_url": server.base_url,
+            "FOUNDRY__plugins__llm_providers__openai__config__default_model": MODEL,
         }
         async with reopened(environ) as services:
             run = await services.answering.ask(department.principal, "In which hall stands the pump P-407?")

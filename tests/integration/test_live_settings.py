@@ -20,7 +20,7 @@ from core.errors import AuthorizationError, ConfigurationError, ConflictError, N
 from core.events import CitationEvent, DoneEvent, Outcome
 from core.identity import Principal, Role
 from core.types import JsonValue
-from db.models import User
+from db.models import SettingsVersion, User
 from services.bootstrap import Services
 from services.reload import ServiceReloader, open_reloader
 from services.settings.versions import SettingsService
@@ -95,20 +95,48 @@ async def test_a_change_is_tried_before_it_is_made(
     live: ServiceReloader, operator: Principal, saved: SettingsService
 ) -> None:
     seen = await saved.preview(
-        operator, {"retrieval.rerank_top_k": 3, "plugins.llm.extractive.config.max_sentences": 1}
+        operator, {"retrieval.rerank_top_k": 3, "plugins.llm_providers.extractive.config.max_sentences": 1}
     )
     assert {change.key for change in seen.changes} == {
         "retrieval.rerank_top_k",
-        "plugins.llm.extractive.config.max_sentences",
+        "plugins.llm_providers.extractive.config.max_sentences",
     }
     assert seen.rebuilt == ("llm/extractive",)
     assert seen.reembedded == 0
     assert await saved.history(operator) == ()
 
 
+async def test_settings_saved_under_former_names_are_changed_and_taken_back_under_todays(
+    live: ServiceReloader, operator: Principal, saved: SettingsService
+) -> None:
+    async with live().database.transaction(operator.organization_id) as session:
+        content: dict[str, JsonValue] = {
+            "auth": {"password_require_number": False},
+            "ingestion": {"supported_types": ["a/b"]},
+        }
+        session.add(
+            SettingsVersion(
+                organization_id=operator.organization_id,
+                user_id=operator.user_id,
+                content=content,
+                changes={},
+                reason="as 0.3 saved it",
+            )
+        )
+    await until(lambda: not live().settings.auth.require_numbers)
+    assert live().settings.ingestion.supported_mime_types == ("a/b",)
+    # The former name is understood in a change too, and null takes back what stands under either.
+    await saved.save(operator, {"rate_limiting.viewer_per_hour": 7}, reason="old script", client=CLIENT)
+    await until(lambda: live().settings.rate_limiting.role_limits.viewer == "7/hour")
+    await saved.save(operator, {"auth.require_numbers": None}, reason="back", client=CLIENT)
+    await until(lambda: live().settings.auth.require_numbers)
+    assert live().settings.ingestion.supported_mime_types == ("a/b",)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [
+        ({"celery.broker_url": "redis://elsewhere"}, ValidationError, "set where it is deployed"),
         ({"retrieval.rerank_top_k": "many"}, ValidationError, "retrieval.rerank_top_k"),
         ({"retrieval.no_such_key": 1}, ValidationError, "retrieval.no_such_key"),
         ({"database.host": "elsewhere"}, ValidationError, "set where it is deployed"),
@@ -213,7 +241,7 @@ async def test_a_plugin_that_is_not_healthy_is_not_put_in_force(live: ServiceRel
 
 async def test_unchanged_plugins_go_on_and_changed_ones_are_closed(live: ServiceReloader) -> None:
     before = live()
-    await live.apply(load_settings(saved={"plugins": {"llm": [extractive(max_sentences=1)]}}))
+    await live.apply(load_settings(saved={"plugins": {"llm_providers": [extractive(max_sentences=1)]}}))
     after = live()
     assert after is not before
     assert after.embedding is before.embedding
@@ -230,10 +258,10 @@ async def test_an_answer_under_way_finishes_on_the_old_plugin_while_the_next_use
         department = await read_handbook(live, worker)
         async with OpenAIServer().running() as old, OpenAIServer().running() as new:
             old.fault = Fault.HELD
-            await live.apply(load_settings(saved={"plugins": {"llm": [model("mine", old)]}}))
+            await live.apply(load_settings(saved={"plugins": {"llm_providers": [model("mine", old)]}}))
             running = await live().answering.ask(department.principal, QUESTION)
             await until(lambda: old.opened == 1)
-            await live.apply(load_settings(saved={"plugins": {"llm": [model("mine", new)]}}))
+            await live.apply(load_settings(saved={"plugins": {"llm_providers": [model("mine", new)]}}))
             following = await live().answering.ask(department.principal, QUESTION)
             old.release.set()
             for run in (running, following):
@@ -255,7 +283,7 @@ async def test_questions_asked_while_plugins_are_swapped_are_all_answered(live: 
 
         async def swap() -> None:
             for count in (1, 2, 3, 1, 2, 3):
-                await live.apply(load_settings(saved={"plugins": {"llm": [extractive(max_sentences=count)]}}))
+                await live.apply(load_settings(saved={"plugins": {"llm_providers": [extractive(max_sentences=count)]}}))
 
         swapping = asyncio.create_task(swap())
         answered = [await asyncio.gather(*(ask() for _ in range(5))) for _ in range(8)]

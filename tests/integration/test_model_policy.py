@@ -54,7 +54,7 @@ def opened(environment: dict[str, str], tmp_path: Path, far: OpenAIServer, near:
 feature_flags: {{multi_model_routing: {str(routing).lower()}}}
 generation: {{routing: {{rounds: 1}}}}
 plugins:
-  llm:
+  llm_providers:
     - name: far
       plugin: plugins.llm.openai:OpenAIProvider
       config: {{base_url: "{far.base_url}", default_model: {MODEL}, prices: {{{MODEL}: {{input: 2, output: 10}}}}}}

@@ -168,7 +168,7 @@ async def test_a_move_to_another_store_needs_neither_the_files_nor_the_model(sta
 
 
 async def test_a_store_that_compares_no_words_is_helped_by_postgresql(stack: Stack, chroma_address: str) -> None:
-    entry = {"name": "chroma", "plugin": "plugins.vector_db.chroma.provider:ChromaProvider",
+    entry = {"name": "chroma", "plugin": "plugins.vector_db.chroma:ChromaProvider",
              "config": {"url": chroma_address, "collection_prefix": "moving-"}}  # fmt: skip
     before = await stack.answers()
     await stack.change(is_store("chroma"), vector_db={"provider": "chroma"}, plugins={"vector_db": [entry]})
@@ -183,7 +183,7 @@ async def test_what_nobody_searches_any_more_is_emptied_but_not_before_its_last_
 ) -> None:
     await stack.change(
         lambda services: services.embedding.model_name.endswith("fp32"),
-        plugins={"embedding": [{"name": "onnx", "plugin": "plugins.embedding.onnx:OnnxEmbedding",
+        plugins={"embedding_models": [{"name": "onnx", "plugin": "plugins.embedding.onnx:OnnxEmbedding",
                                 "config": {"precision": "fp32"}}]},
     )  # fmt: skip
     indexes = stack.services.indexes
@@ -211,7 +211,7 @@ async def test_what_nobody_searches_any_more_is_emptied_but_not_before_its_last_
 async def test_a_process_that_starts_amid_the_move_answers_from_both(stack: Stack) -> None:
     await stack.change(
         lambda services: services.embedding.model_name.endswith("fp32"),
-        plugins={"embedding": [{"name": "onnx", "plugin": "plugins.embedding.onnx:OnnxEmbedding",
+        plugins={"embedding_models": [{"name": "onnx", "plugin": "plugins.embedding.onnx:OnnxEmbedding",
                                 "config": {"precision": "fp32"}}]},
     )  # fmt: skip
     await stack.worker._migrator.run()

@@ -66,7 +66,12 @@ def settings(
     def load(*, on: bool = True, rules: list[dict[str, Any]] = RULES, **notifications: Any) -> LoadedSettings:
         quick = {"attempts": 1, "backoff_s": 0.01}
         options = {
-            "mail": {"host": "localhost", "port": mail.port, "security": "none", "sender": "kf@example.org"},
+            "mail": {
+                "smtp_host": "localhost",
+                "smtp_port": mail.port,
+                "security": "none",
+                "from_email": "kf@example.org",
+            },
             "slack": {"webhook_url": slack.url, "allow_http": True},
             "hook": {"url": hook.url, "secret": SECRET, "allow_http": True, "allow_private": True},
         }
@@ -77,7 +82,7 @@ def settings(
         ]
         content = {
             "feature_flags": {"notifications": on},
-            "plugins": {"notifier": entries},
+            "plugins": {"notifiers": entries},
             "notifications": {"rules": rules, "collect_s": 0, **notifications},
         }
         overlay = tmp_path / "department.yaml"

@@ -336,7 +336,7 @@ async def test_only_types_that_an_administrator_allows_are_taken_in(
     department: Department, environment: dict[str, str]
 ) -> None:
     allowed = '["message/*", "text/plain"]'
-    loaded = load_settings(environ=environment | {"FOUNDRY__ingestion__supported_types": allowed})
+    loaded = load_settings(environ=environment | {"FOUNDRY__ingestion__supported_mime_types": allowed})
     async with open_services(loaded) as services, open_worker(loaded) as worker:
         desk = Desk(Department(services, department.user, department.principal), worker)
         with pytest.raises(DocumentError, match="text/csv are not taken in") as caught:

@@ -288,7 +288,7 @@ async def odd_worker(environment: dict[str, str], tmp_path: Path) -> AsyncIterat
     """A worker whose first parser is broken and whose others read no Markdown."""
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(
-        "plugins: {parser: [{name: broken, plugin: plugins.parser.text:TextParser, config: {colour: red}},"
+        "plugins: {document_parsers: [{name: broken, plugin: plugins.parser.text:TextParser, config: {colour: red}},"
         " {name: text, enabled: false}]}",
         encoding="utf-8",
     )

@@ -158,7 +158,7 @@ async def test_without_redis_questions_are_answered_and_uploads_wait_for_the_swe
         receipt = await department.upload("manual.md", MANUAL)
         assert receipt.status is TaskStatus.QUEUED
         decision = await services.limits.check(department.principal, ip="203.0.113.7", kind="write")
-        assert (bool(decision), decision.limit) == (True, services.settings.rate_limiting.admin_per_hour)
+        assert (bool(decision), decision.limit) == (True, 2000)
         report = await services.health.ready()
         redis = next(item for item in report.items if (item.kind, item.name) == ("store", "redis"))
         assert (report.ready, redis.status) == (True, "degraded")

@@ -19,6 +19,7 @@ from db.roles import OWNER_ROLE
 from db.urls import DatabaseAddress
 from services import setup
 from services.bootstrap import Services, open_services
+from services.settings.store import saved
 from tests.fixtures.application import assert_bound_by_policies
 from tests.fixtures.postgres import PostgresServer
 from tests.releases.content import Release, counts, releases
@@ -53,6 +54,60 @@ async def services(
     async with open_services(loaded) as opened:
         await assert_bound_by_policies(opened)
         yield opened
+
+
+DEPARTMENT = """
+app: {environment: dev}
+auth: {algorithm: HS384, access_token_minutes: 20}
+rate_limiting: {viewer_per_hour: 11}
+ingestion: {supported_types: [text/plain, text/markdown]}
+plugins:
+  llm: [{name: extractive, config: {max_sentences: 2}}]
+  embedding: [{name: onnx, plugin: 'plugins.embedding.onnx:OnnxEmbedding', config: {threads: 1}}]
+  vector_db: [{name: pgvector, plugin: 'plugins.vector_db.pgvector.provider:PgvectorProvider'}]
+  auth: [{name: jwt, plugin: 'plugins.auth.jwt:JwtAuth', config: {secret_key: 'setting://auth.jwt_secret_key',
+          algorithm: 'setting://auth.algorithm'}}]
+"""
+"""A department's file as releases 0.1 to 0.3 wanted it."""
+
+
+async def test_a_department_file_and_saved_settings_of_then_hold_today(
+    restored: str, environment: dict[str, str], postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    overlay = tmp_path / "department.yaml"
+    overlay.write_text(DEPARTMENT, encoding="utf-8")
+    await upgrade(DatabaseAddress(postgres_server.socket_dir, 5432, restored, OWNER_ROLE, ssl_mode="disable"))
+    content = {
+        "rate_limiting": {"editor_per_hour": 33},
+        "plugins": {"llm": {"extractive": {"config": {"max_words": 50}}}},
+    }
+    postgres_server.execute(
+        "INSERT INTO settings_versions (id, organization_id, user_id, content, changes, reason, is_deleted)"
+        " SELECT gen_random_uuid(), organization_id, id, "
+        f"'{json.dumps(content)}', '{{}}', 'as 0.3 saved it', false FROM users LIMIT 1",
+        database=restored,
+    )
+    environ = environment | {"FOUNDRY__database__name": restored}
+    async with open_services(load_settings(environ=environ)) as services:
+        found = await saved(services.database)
+        loaded = load_settings(environ=environ, saved=found.content)
+    async with open_services(loaded) as services:
+        principal = await setup.local_principal(services)
+        run = await services.answering.ask(principal, "What oil carry-over is allowed for Corvane?")
+        assert any(isinstance(event, CitationEvent) for event in [event async for event in run.events()])
+        # Its index is the one it had: the new name of the store's class makes no other.
+        assert services.indexes.former == ()
+        settings = services.settings
+    assert (settings.auth.jwt_algorithm, settings.auth.access_token_expire_minutes) == ("HS384", 20)
+    assert (settings.rate_limiting.role_limits.viewer, settings.rate_limiting.role_limits.editor) == (
+        "11/hour",
+        "33/hour",
+    )
+    extractive = next(entry for entry in settings.plugins.llm_providers if entry.name == "extractive")
+    assert extractive.config == {"max_sentences": 2, "max_words": 50}
+    said = [str(notice) for notice in loaded.notices]
+    assert f"{overlay}: auth.algorithm: is called auth.jwt_algorithm now." in said
+    assert "saved settings: rate_limiting.editor_per_hour: is called rate_limiting.role_limits.editor now." in said
 
 
 async def test_no_row_of_a_release_is_lost(

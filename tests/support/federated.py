@@ -97,7 +97,7 @@ def entries(issuer: OidcIssuer, idp: SamlIdp, **mapping: Any) -> list[dict[str, 
     return [
         {
             "name": "corp",
-            "plugin": "plugins.auth.oauth2:OAuth2Login",
+            "plugin": "plugins.auth.oauth2:OAuth2Provider",
             "config": {
                 "issuer": issuer.address,
                 "client_id": CLIENT_ID,
@@ -128,7 +128,7 @@ def entries(issuer: OidcIssuer, idp: SamlIdp, **mapping: Any) -> list[dict[str, 
 async def opened_house(environment: dict[str, str], folder: Path, **mapping: Any) -> AsyncIterator[House]:
     async with OidcIssuer().running() as issuer, SamlIdp().running() as idp:
         overlay = folder / "overlay.yaml"
-        overlay.write_text(yaml.safe_dump({"plugins": {"auth": entries(issuer, idp, **mapping)}}))
+        overlay.write_text(yaml.safe_dump({"plugins": {"authentication": entries(issuer, idp, **mapping)}}))
         loaded = load_settings(
             environ={**environment, "FOUNDRY_OVERLAY": str(overlay), "FOUNDRY__chat__public_url": HERE}
         )

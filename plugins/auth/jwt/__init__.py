@@ -1,5 +1,5 @@
 """How do people sign in with e-mail and password?"""
 
-from plugins.auth.jwt.provider import JwtAuth
+from plugins.auth.jwt.provider import JWTAuthProvider
 
-__all__ = ["JwtAuth"]
+__all__ = ["JWTAuthProvider"]

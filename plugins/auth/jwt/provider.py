@@ -36,7 +36,7 @@ class JwtOptions(BaseModel):
     refresh_days: int = Field(default=30, ge=1, le=365)
 
 
-class JwtAuth:
+class JWTAuthProvider:
     """E-mail and password against our own accounts."""
 
     Options = JwtOptions

@@ -1,5 +1,5 @@
 """How do people sign in through an OpenID Connect issuer?"""
 
-from plugins.auth.oauth2.provider import OAuth2Login
+from plugins.auth.oauth2.provider import OAuth2Provider
 
-__all__ = ["OAuth2Login"]
+__all__ = ["OAuth2Provider"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -11,6 +12,16 @@ from plugins.auth.mapping import IdentityMapping
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Signatures with a private key only: with HS256 our copy of the secret, or worse the public key, could sign."""
+GOOGLE = "https://accounts.google.com"
+
+
+class Registration(BaseModel):
+    """What an issuer gave us when we registered with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr | None = None
 
 
 class OAuth2Options(BaseModel):
@@ -18,6 +29,9 @@ class OAuth2Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    google: Registration | None = Field(
+        default=None, description="Short for Google: names issuer, title, client_id and client_secret."
+    )
     issuer: str = Field(pattern=r"^https?://[^\s?#]+$", description="As the issuer writes it, to the last slash.")
     client_id: str = Field(min_length=1)
     client_secret: SecretStr | None = Field(default=None, description="Empty for a public client; PKCE is used anyway.")
@@ -32,6 +46,15 @@ class OAuth2Options(BaseModel):
     userinfo: bool = Field(default=False, description="Also read the claims that only the userinfo endpoint tells.")
     allow_http: bool = Field(default=False, description="Plain HTTP to an issuer on another machine.")
     mapping: IdentityMapping
+
+    @model_validator(mode="before")
+    @classmethod
+    def _google_is_an_issuer(cls, given: Any) -> Any:
+        google = given.get("google") if isinstance(given, Mapping) else None
+        if not isinstance(google, Mapping):
+            return given
+        registered = {key: google[key] for key in Registration.model_fields if key in google}
+        return {"issuer": GOOGLE, "title": "Google", **registered, **given}
 
     @model_validator(mode="after")
     def _consistent(self) -> OAuth2Options:

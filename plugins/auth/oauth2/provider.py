@@ -26,7 +26,7 @@ from plugins.interfaces import FederatedIdentity, LoginStart, PluginContext
 log = structlog.get_logger(__name__)
 
 
-class OAuth2Login:
+class OAuth2Provider:
     """Sign-in through one issuer."""
 
     Options = OAuth2Options

@@ -1,5 +1,5 @@
 """How does a model of sentence-transformers embed texts?"""
 
-from plugins.embedding.sentence_transformers.provider import SentenceTransformersEmbedding
+from plugins.embedding.sentence_transformers.provider import SentenceTransformersProvider
 
-__all__ = ["SentenceTransformersEmbedding"]
+__all__ = ["SentenceTransformersProvider"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -13,12 +15,14 @@ from core.errors import ConfigurationError, ProviderUnavailableError
 from core.types import EmbeddingKind
 from plugins.embedding.batched import BatchedEmbedding, BatchedOptions
 from plugins.embedding.tokens import whole
-from plugins.interfaces import PluginContext
+from plugins.interfaces import PluginContext, StandIn
 from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+_ALSO_IN_ONNX = "all-MiniLM-L6-v2"
+"""The model of which the weights come with the application."""
 _UNLIMITED = 1_000_000
 """Tokenizers without a limit name a number beyond all reason."""
 _DEFAULT_WINDOW = 512
@@ -30,21 +34,21 @@ class SentenceTransformersOptions(BatchedOptions):
     """Options of the ``sentence_transformers`` plugin.
 
     Attributes:
-        model: Folder of the model, or its name on the Hugging Face hub.
+        model_name: Folder of the model, or its name on the Hugging Face hub.
         download: Whether a model that is not on this machine may be fetched from the hub. Code that comes with a
             model is never run.
         device: ``cpu``, ``cuda``, ``mps``; empty: the best there is.
         max_tokens: 0: what the model says.
     """
 
-    model: str = Field(min_length=1)
+    model_name: str = Field(min_length=1)
     download: bool = False
     device: str = ""
     max_tokens: int = Field(default=0, ge=0, le=1_000_000)
     concurrency: int = Field(default=1, ge=1, le=1)
 
 
-class SentenceTransformersEmbedding(BatchedEmbedding):
+class SentenceTransformersProvider(BatchedEmbedding):
     """A model in this process; torch spreads one run over the cores, so that runs follow each other."""
 
     Options = SentenceTransformersOptions
@@ -52,11 +56,29 @@ class SentenceTransformersEmbedding(BatchedEmbedding):
 
     def __init__(self, options: SentenceTransformersOptions, context: PluginContext) -> None:
         del context  # the library keeps models in a cache of its own
-        label = f"sentence-transformers/{options.model.rstrip('/').rpartition('/')[2]}"
+        label = f"sentence-transformers/{options.model_name.rstrip('/').rpartition('/')[2]}"
         super().__init__(options, label, timeout_s=None)
         self._options = options
         self._model: SentenceTransformer | None = None
         self._turn = threading.Lock()
+
+    @classmethod
+    def stand_in(cls, options: SentenceTransformersOptions) -> StandIn | None:
+        """The same model in ONNX Runtime where torch or the model's files are missing; the processor without CUDA."""
+        lacking = _lacking(options)
+        if lacking and options.model_name.rstrip("/").rpartition("/")[2] == _ALSO_IN_ONNX:
+            return StandIn(
+                "plugins.embedding.onnx:OnnxEmbedding",
+                f"{lacking} {_ALSO_IN_ONNX} runs in ONNX Runtime on the processor instead, whatever device says.",
+                {"model": _ALSO_IN_ONNX, "batch_size": min(options.batch_size, 256)},
+            )
+        if not lacking and options.device.startswith("cuda") and not _has_cuda():
+            return StandIn(
+                "plugins.embedding.sentence_transformers:SentenceTransformersProvider",
+                f"device: {options.device} is not there (torch finds no CUDA); the model runs on the processor.",
+                {**options.model_dump(exclude_unset=True), "device": "cpu"},
+            )
+        return None
 
     async def start(self) -> None:
         await super().start()
@@ -84,14 +106,14 @@ class SentenceTransformersEmbedding(BatchedEmbedding):
             ) from error
         try:
             model = SentenceTransformer(
-                self._options.model,
+                self._options.model_name,
                 device=self._options.device or None,
                 local_files_only=not self._options.download,
                 trust_remote_code=False,
             )
         except (OSError, ValueError) as error:  # how the library says that there is no such model
             raise ConfigurationError(
-                f"model: {self._options.model} cannot be loaded ({type(error).__name__}).",
+                f"model_name: {self._options.model_name} cannot be loaded ({type(error).__name__}).",
                 next_step="Give the folder of a model, or set download: true to fetch it from the hub.",
             ) from error
         self._take(model)
@@ -125,3 +147,24 @@ class SentenceTransformersEmbedding(BatchedEmbedding):
         # Foreign: torch has errors of its own, for a full graphics card among others.
         with self._turn, translated(self.SERVICE, foreign=True):
             return encode(texts, prompt=self._prefixes[kind], batch_size=len(texts), show_progress_bar=False)
+
+
+def _lacking(options: SentenceTransformersOptions) -> str:
+    """What keeps the model from being loaded, and how to get it; empty when nothing is known to."""
+    if importlib.util.find_spec("sentence_transformers") is None or importlib.util.find_spec("torch") is None:
+        return (
+            "sentence-transformers and torch are not installed (to get them: pip install 'knowledge-foundry[torch]')."
+        )
+    if options.download or Path(options.model_name).is_dir():
+        return ""
+    from huggingface_hub import try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(options.model_name, "config.json"), str):
+        return ""
+    return f"{options.model_name} is not on this machine (to fetch it: download: true)."
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())

@@ -13,6 +13,7 @@ from string import Template
 from typing import get_args
 
 from core.errors import ValidationError
+from core.plugin_kinds import SETTINGS_KEYS
 from plugins.framework.manifest import Kind
 from plugins.interfaces import PROTOCOL_VERSION
 
@@ -43,6 +44,7 @@ def write(kind: str, name: str, into: Path) -> list[Path]:
         "name": name,
         "module": module,
         "kind": kind,
+        "key": SETTINGS_KEYS[kind],
         "thing": "".join(part.capitalize() for part in name.split("-")),
         "protocol": str(PROTOCOL_VERSION),
         "imports": imports.strip(),

@@ -46,9 +46,9 @@ class AnthropicProvider:
         self._client = AsyncAnthropic(
             api_key=self._options.api_key.get_secret_value(),
             base_url=self._options.base_url,
-            timeout=self._options.timeout_s,
+            timeout=self._options.timeout,
             max_retries=0,
-            http_client=DefaultAsyncHttpxClient(follow_redirects=False, timeout=self._options.timeout_s),
+            http_client=DefaultAsyncHttpxClient(follow_redirects=False, timeout=self._options.timeout),
         )
 
     async def close(self) -> None:
@@ -66,7 +66,7 @@ class AnthropicProvider:
         return Health(PluginStatus.HEALTHY, latency_ms=(time.perf_counter() - started) * 1000)
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse | CompletionStream:
-        request = request if request.model else request.model_copy(update={"model": self._options.default_model})
+        request = request if request.model else request.model_copy(update={"model": self._options.first_model})
         started = time.perf_counter()
         if request.stream:
             return await self._streamed(request, started)
@@ -78,7 +78,7 @@ class AnthropicProvider:
         return cost_usd(self._options.all_prices, input_tokens, output_tokens, model)
 
     def get_supported_models(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self._options.default_model, *self._options.models)))
+        return tuple(dict.fromkeys((self._options.first_model, *self._options.models)))
 
     @property
     def _connected(self) -> AsyncAnthropic:

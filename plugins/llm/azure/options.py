@@ -19,7 +19,7 @@ class AzureOptions(BaseModel):
         default_model: Model that is asked when nobody names one.
         models: Further models this entry answers for.
         deployments: Deployment by model; a model that is not named here is deployed under its own name.
-        timeout_s: Until the whole answer, or the first token of a streamed one, is there.
+        timeout: Seconds until the whole answer, or the first token of a streamed one, is there.
         idle_timeout_s: Between two pieces of a stream.
         prices: Dollars per million tokens by model.
         fixed_temperature: Globs of models that refuse a temperature.
@@ -34,7 +34,7 @@ class AzureOptions(BaseModel):
     default_model: str = Field(min_length=1)
     models: tuple[str, ...] = ()
     deployments: Mapping[str, str] = Field(default_factory=dict)
-    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    timeout: float = Field(default=60.0, gt=0, le=3600)
     idle_timeout_s: float = Field(default=30.0, gt=0, le=600)
     prices: Mapping[str, Price] = Field(default_factory=dict)
     fixed_temperature: tuple[str, ...] = ("o1*", "o3*", "o4*", "gpt-5*")

@@ -40,9 +40,9 @@ class AzureProvider(ChatCompletionsProvider):
             api_key=self._options.api_key.get_secret_value(),
             azure_endpoint=self._options.endpoint,
             api_version=self._options.api_version,
-            timeout=self._options.timeout_s,
+            timeout=self._options.timeout,
             max_retries=0,
-            http_client=DefaultAsyncHttpxClient(follow_redirects=False, timeout=self._options.timeout_s),
+            http_client=DefaultAsyncHttpxClient(follow_redirects=False, timeout=self._options.timeout),
         )
 
     async def complete(self, request: CompletionRequest) -> CompletionResponse | CompletionStream:

@@ -23,7 +23,7 @@ class LangChainChatOptions(LangChainOptions):
             has none, or its model refuses it.
         finish_reason: Whether an answer that ends without a reason counts as broken off. Some classes never give one.
         probe: Ask for one token at each health check. It costs; without it only building the class is checked.
-        timeout_s: Until the whole answer, or the first token of a streamed one, is there.
+        timeout: Seconds until the whole answer, or the first token of a streamed one, is there.
         idle_timeout_s: Between two pieces of a stream.
         prices: Dollars per million tokens by model.
     """
@@ -33,6 +33,6 @@ class LangChainChatOptions(LangChainOptions):
     fields: Mapping[Setting, str] = Field(default_factory=dict)
     finish_reason: Literal["required", "optional"] = "required"
     probe: bool = False
-    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    timeout: float = Field(default=60.0, gt=0, le=3600)
     idle_timeout_s: float = Field(default=30.0, gt=0, le=600)
     prices: Mapping[str, Price] = Field(default_factory=dict)

@@ -85,11 +85,11 @@ class LangChainProvider:
             pieces,
             pieces.aclose,
             Pricing(self._service, self.calculate_cost),
-            idle_timeout_s=self._options.idle_timeout_s if request.stream else self._options.timeout_s,
+            idle_timeout_s=self._options.idle_timeout_s if request.stream else self._options.timeout,
             started=time.perf_counter(),
         )
         with translated(self._service):
-            async with asyncio.timeout(self._options.timeout_s):
+            async with asyncio.timeout(self._options.timeout):
                 await stream.prime()
         if request.stream:
             return stream
@@ -114,7 +114,7 @@ class LangChainProvider:
 
         implementation = load(self._options, BaseChatModel)  # type: ignore[type-abstract]  # only compared with
         self._fields = _fields(self._options, frozenset(fields_of(implementation)))
-        self._client = own_client(implementation, self._options.timeout_s)
+        self._client = own_client(implementation, self._options.timeout)
         named = {self._fields.get("model", ""): self._options.default_model}
         return build(implementation, self._options, {**_PRESET, **named, CLIENT_FIELD: self._client})
 

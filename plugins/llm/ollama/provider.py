@@ -34,13 +34,13 @@ class OllamaProvider:
     def __init__(self, options: OllamaOptions, context: PluginContext) -> None:
         self._options = options
         self._context = context
-        self._default_model = options.default_model
+        self._default_model = options.default_model or (options.models[0] if options.models else "")
         self._server: OllamaServer | None = None
 
     async def start(self) -> None:
         options = self._options
         self._server = OllamaServer(
-            self._context.http, options.base_url, options.api_key.get_secret_value(), options.timeout_s
+            self._context.http, options.host, options.api_key.get_secret_value(), options.timeout
         )
         if not self._default_model:
             models = await self._started.models()
@@ -66,7 +66,7 @@ class OllamaProvider:
         request = request if request.model else request.model_copy(update={"model": self._default_model})
         started = time.perf_counter()
         with translated(SERVICE):
-            async with asyncio.timeout(self._options.timeout_s):
+            async with asyncio.timeout(self._options.timeout):
                 stream = await self._streamed(request, started)
                 if request.stream:
                     return stream

@@ -19,9 +19,13 @@ class OpenAIOptions(BaseModel):
 
     Attributes:
         api_key: May be empty for servers that want none, never for OpenAI's own.
-        default_model: Empty: gpt-4o-mini at OpenAI, elsewhere the first model the server lists.
-        models: Further models this entry answers for.
-        timeout_s: Until the whole answer, or the first token of a streamed one, is there.
+        organization: Which of several organisations of one account pays; empty: the account's own choice.
+        default_model: Model that is asked when nobody names one. Empty: the first of ``models``; without them
+            gpt-4o-mini at OpenAI, elsewhere the first model the server lists.
+        models: Models this entry answers for.
+        timeout: Seconds until the whole answer, or the first token of a streamed one, is there.
+        max_retries: Times the client itself tries again before the router hears of it, which tries again too, and other
+            models with it.
         idle_timeout_s: Between two pieces of a stream.
         prices: Dollars per million tokens by model; beside OpenAI's own list prices when its address is used.
         fixed_temperature: Globs of models that refuse a temperature.
@@ -32,13 +36,20 @@ class OpenAIOptions(BaseModel):
 
     api_key: SecretStr = SecretStr("")
     base_url: str = Field(default=f"https://{VENDOR_HOST}/v1", pattern=r"^https?://[^\s/]+\S*$")
+    organization: str = ""
     default_model: str = ""
     models: tuple[str, ...] = ()
-    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    timeout: float = Field(default=60.0, gt=0, le=3600)
+    max_retries: int = Field(default=0, ge=0, le=10)
     idle_timeout_s: float = Field(default=30.0, gt=0, le=600)
     prices: Mapping[str, Price] = Field(default_factory=dict)
     fixed_temperature: tuple[str, ...] = ("o1*", "o3*", "o4*", "gpt-5*")
     length_parameter: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
+
+    @property
+    def first_model(self) -> str:
+        """Model that is asked when nobody names one; empty: the server is asked."""
+        return self.default_model or (self.models[0] if self.models else VENDOR_MODEL if self.is_vendor else "")
 
     @property
     def is_vendor(self) -> bool:

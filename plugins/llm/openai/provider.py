@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.errors import ConfigurationError
 from plugins.interfaces import PluginContext
 from plugins.llm.chat_completions import ChatCompletionsProvider, ChatRules
-from plugins.llm.openai.options import VENDOR_MODEL, OpenAIOptions
+from plugins.llm.openai.options import OpenAIOptions
 from plugins.llm.routing.prices import cost_usd
 from plugins.vendors.upstream import translated
 
@@ -22,20 +22,22 @@ class OpenAIProvider(ChatCompletionsProvider):
             raise ConfigurationError("api_key: found nothing; OpenAI needs a key.", next_step="Set OPENAI_API_KEY.")
         super().__init__(
             ChatRules(options.length_name, options.fixed_temperature, options.idle_timeout_s),
-            options.default_model or (VENDOR_MODEL if options.is_vendor else ""),
+            options.first_model,
         )
         self._options = options
 
     async def start(self) -> None:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-        # No redirects: they would carry passages to a host that nobody agreed to. Retrying is the router's work.
+        # No redirects: they would carry passages to a host that nobody agreed to.
+        # Retrying is the router's work, unless somebody wants both.
         self._client = AsyncOpenAI(
             api_key=self._options.api_key.get_secret_value() or "none",
             base_url=self._options.base_url,
-            timeout=self._options.timeout_s,
-            max_retries=0,
-            http_client=DefaultAsyncHttpxClient(follow_redirects=False, timeout=self._options.timeout_s),
+            timeout=self._options.timeout,
+            organization=self._options.organization or None,
+            max_retries=self._options.max_retries,
+            http_client=DefaultAsyncHttpxClient(follow_redirects=False, timeout=self._options.timeout),
         )
         if not self._default_model:
             self._default_model = await self._first_listed_model()

@@ -51,20 +51,20 @@ class EmailOptions(DeliveryOptions):
     Attributes:
         security: ``starttls`` begins in the clear and must then turn to TLS; ``tls`` is TLS from the start, mostly on
             port 465; ``none`` hides nothing and signs in to nothing.
-        sender: Address in From and of the envelope.
+        from_email: Address in From and of the envelope.
         sender_name: Shown beside it.
-        username: Empty: without signing in.
+        smtp_user: Empty: without signing in.
     """
 
-    host: str = Field(pattern=r"^[^\s/@]+$")
-    port: int = Field(default=587, ge=1, le=65_535)
+    smtp_host: str = Field(pattern=r"^[^\s/@]+$")
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
     security: Literal["starttls", "tls", "none"] = "starttls"
-    sender: str
+    from_email: str
     sender_name: str = Field(default="Knowledge Foundry", max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
-    username: str = ""
-    password: SecretStr = SecretStr("")
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
 
-    @field_validator("sender")
+    @field_validator("from_email")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
         try:
@@ -74,9 +74,9 @@ class EmailOptions(DeliveryOptions):
 
     @model_validator(mode="after")
     def _sign_in_is_whole_and_hidden(self) -> Self:
-        if bool(self.username) is not bool(self.password.get_secret_value()):
-            raise ValueError("username and password belong together")
-        if self.username and self.security == "none":
+        if bool(self.smtp_user) is not bool(self.smtp_password.get_secret_value()):
+            raise ValueError("smtp_user and smtp_password belong together")
+        if self.smtp_user and self.security == "none":
             raise ValueError("a password is not sent in the clear: security must be starttls or tls")
         return self
 
@@ -111,7 +111,7 @@ class EmailNotifier:
         self, recipient: str, subject: str, message: str, metadata: Mapping[str, JsonValue] | None = None
     ) -> None:
         require_text(subject, message)
-        sender = address_of(self._options.sender, self._options.sender_name)
+        sender = address_of(self._options.from_email, self._options.sender_name)
         # A large text takes a while to encode.
         mail = await asyncio.to_thread(composed, sender, address_of(recipient), subject, message)
         attempt = _Attempt()
@@ -161,10 +161,10 @@ class EmailNotifier:
             raise ProviderUnavailableError(f"{SERVICE} was not started, or was closed.")
         options = self._options
         smtp = SMTP(
-            hostname=options.host,
-            port=options.port,
+            hostname=options.smtp_host,
+            port=options.smtp_port,
             # The machine's own name is nobody's business, and looking it up may take long.
-            local_hostname=options.sender.rpartition("@")[2],
+            local_hostname=options.from_email.rpartition("@")[2],
             use_tls=options.security == "tls",
             start_tls=False,  # done below, where a server without it can be told apart
             tls_context=self._tls,
@@ -180,7 +180,7 @@ class EmailNotifier:
             if distrusted(error):
                 raise ProviderError(
                     f"{SERVICE} shows a certificate that is not trusted.",
-                    next_step="Check host; for a private authority set ca_file.",
+                    next_step="Check smtp_host; for a private authority set ca_file.",
                 ) from error
             raise
         finally:
@@ -193,11 +193,11 @@ class EmailNotifier:
             if not smtp.supports_extension("starttls"):
                 raise ProviderError(
                     f"{SERVICE} offers no STARTTLS; nothing was sent.",
-                    next_step="Check host and port, or set security.",
+                    next_step="Check smtp_host and smtp_port, or set security.",
                 )
             await smtp.starttls()
-        if self._options.username:
-            await smtp.login(self._options.username, self._options.password.get_secret_value())
+        if self._options.smtp_user:
+            await smtp.login(self._options.smtp_user, self._options.smtp_password.get_secret_value())
 
 
 class _Attempt:

@@ -1,1 +1,5 @@
-"""Vectors in Chroma, in a process of its own or at a server."""
+"""How are vectors stored in Chroma and searched there?"""
+
+from plugins.vector_db.chroma.provider import ChromaProvider
+
+__all__ = ["ChromaProvider"]

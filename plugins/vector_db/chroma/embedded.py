@@ -31,7 +31,7 @@ class ChromaEmbedded:
     """
 
     def __init__(self, options: ChromaOptions, data_dir: Path) -> None:
-        self._folder = None if options.path == MEMORY else data_dir / options.path
+        self._folder = None if options.persist_directory == MEMORY else data_dir / options.persist_directory
         self._timeout_s = options.timeout_s
         self._batch = options.upsert_batch
         self._process: ProcessPoolExecutor | None = None

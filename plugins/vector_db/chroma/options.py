@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
+
+from plugins.vector_db.placement import PlacementOptions
 
 MEMORY = ":memory:"
 
 
-class ChromaOptions(BaseModel):
-    """Settings of the ``chroma`` plugin. One of ``url``, ``host`` and ``path`` says where it is.
+class ChromaOptions(PlacementOptions):
+    """Settings of the ``chroma`` plugin. One of ``url``, ``host`` and ``persist_directory`` says where it is.
 
     Attributes:
         url: Address of a server, such as ``https://chroma.example:8000/prefix``.
@@ -18,15 +20,13 @@ class ChromaOptions(BaseModel):
         api_key: For Chroma Cloud, or for a proxy before the server, which knows no keys itself.
         key_header: Where the key travels; in ``authorization`` it stands after ``Bearer``.
         tenant: Tenant and ``database`` inside a server; both must exist.
-        path: Folder of the engine inside the library, relative to the data folder; ``:memory:`` keeps nothing. One
-            process at a time; needs the extra ``chroma``.
+        persist_directory: Folder of the engine inside the library, relative to the data folder; ``:memory:`` keeps
+            nothing. One process at a time; needs the extra ``chroma``.
         timeout_s: Longest wait for one call; storing or deleting many vectors makes several.
         collection_prefix: Stands before every collection's name, so that departments can share a database.
         search_ef: Neighbours an approximate search keeps in sight; more finds more and takes longer. For new
             collections.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str = Field(default="", pattern=r"^(https?://[^/\s]+\S*)?$")
     host: str = Field(default="", pattern=r"^[^/\s]*$")
@@ -36,7 +36,7 @@ class ChromaOptions(BaseModel):
     key_header: Literal["x-chroma-token", "authorization"] = "x-chroma-token"
     tenant: str = Field(default="default_tenant", pattern=r"^[A-Za-z0-9_-]{1,128}$")
     database: str = Field(default="default_database", pattern=r"^[A-Za-z0-9_-]{1,128}$")
-    path: str = ""
+    persist_directory: str = ""
     timeout_s: float = Field(default=10.0, gt=0, le=600)
     collection_prefix: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9_-]{0,59})?$")
     upsert_batch: int = Field(default=256, ge=1, le=10_000)
@@ -44,9 +44,10 @@ class ChromaOptions(BaseModel):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        given = [name for name in ("url", "host", "path") if getattr(self, name)]
+        given = [name for name in ("url", "host", "persist_directory") if getattr(self, name)]
         if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} are both set; one of url, host and path says where Chroma is")
+            places = "one of url, host and persist_directory says where Chroma is"
+            raise ValueError(f"{' and '.join(given)} are both set; {places}")
         return self
 
     @property

@@ -24,7 +24,7 @@ from core.types import (
     VectorHit,
     VectorPayload,
 )
-from plugins.interfaces import PluginContext
+from plugins.interfaces import PluginContext, StandIn
 from plugins.vector_db.checks import (
     admits_nothing,
     check_name,
@@ -35,7 +35,7 @@ from plugins.vector_db.checks import (
 )
 from plugins.vector_db.chroma import rows
 from plugins.vector_db.chroma.engine import SERVICE, CollectionGoneError, Engine, Near, Where, metadata_for
-from plugins.vector_db.chroma.options import ChromaOptions
+from plugins.vector_db.chroma.options import MEMORY, ChromaOptions
 from plugins.vector_db.metadata import DOCUMENT, VERSION, found, row_id
 
 log = structlog.get_logger(__name__)
@@ -61,6 +61,18 @@ class ChromaProvider:
     @property
     def supports_sparse(self) -> bool:
         return False
+
+    @classmethod
+    def stand_in(cls, options: ChromaOptions) -> StandIn | None:
+        """As a fallback, PostgreSQL: the engine in a folder is for one process, and chat and worker are two."""
+        if not options.persist_directory or options.persist_directory == MEMORY:
+            return None
+        return StandIn(
+            "plugins.vector_db.pgvector:PgvectorProvider",
+            f"Chroma in a folder ({options.persist_directory}) can be opened by one process alone, and chat and worker "
+            "are two; vectors for the fallback are kept in PostgreSQL. For Chroma run its server, and name host and "
+            "port.",
+        )
 
     async def start(self) -> None:
         self._engine = _engine(self._options, self._context)
@@ -224,7 +236,7 @@ class ChromaProvider:
 
 
 def _engine(options: ChromaOptions, context: PluginContext) -> Engine:
-    if options.path:
+    if options.persist_directory:
         from plugins.vector_db.chroma.embedded import ChromaEmbedded
 
         return ChromaEmbedded(options, context.data_dir)

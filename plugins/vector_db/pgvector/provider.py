@@ -12,7 +12,7 @@ import numpy as np
 import structlog
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderError
 from core.types import (
@@ -41,6 +41,7 @@ from plugins.vector_db.pgvector.connections import (
     translated,
 )
 from plugins.vector_db.pgvector.terms import choose_terms, index_keys
+from plugins.vector_db.placement import PlacementOptions
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ _COUNT_LIFETIME_S: Final = 60.0
 _COUNTS_KEPT: Final = 1024
 
 
-class PgvectorOptions(BaseModel):
+class PgvectorOptions(PlacementOptions):
     """Settings of the ``pgvector`` plugin.
 
     Attributes:
@@ -58,8 +59,6 @@ class PgvectorOptions(BaseModel):
         sparse_exact_limit: Rows up to which a hybrid search scores every row instead of choosing by rare terms.
         sparse_candidates: About how many rows the rarer terms of a query may choose beyond that.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     precision: Literal["half", "single"] = "half"
     pool_size: int = Field(default=8, ge=1, le=100)

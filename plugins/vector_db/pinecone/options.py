@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
+
+from plugins.vector_db.placement import PlacementOptions
 
 
-class PineconeOptions(BaseModel):
+class PineconeOptions(PlacementOptions):
     """Settings of the ``pinecone`` plugin.
 
     Attributes:
@@ -15,8 +17,6 @@ class PineconeOptions(BaseModel):
         upsert_batch: Most vectors sent at once; a request is kept below 2 MB besides.
         fresh_s: Longest wait until what was written can be found; Pinecone needs some seconds. 0 does not wait.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field(pattern=r"^(https?://)?[A-Za-z0-9.-]+(:\d+)?/?$")
     api_key: SecretStr

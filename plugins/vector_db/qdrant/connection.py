@@ -100,7 +100,7 @@ def _remote(options: QdrantOptions) -> AsyncQdrantClient:
         log.warning("qdrant_key_travels_unencrypted", host=parts.hostname)
     return AsyncQdrantClient(
         url=options.address,
-        grpc_port=options.grpc_port,
+        grpc_port=options.grpc,
         prefer_grpc=options.prefer_grpc,
         # As a header, because the client answers a key over plain HTTP with a warning of its own.
         headers={"api-key": key} if key else None,

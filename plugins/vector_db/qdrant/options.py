@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
+
+from plugins.vector_db.placement import PlacementOptions
 
 MEMORY = ":memory:"
 
 
-class QdrantOptions(BaseModel):
+class QdrantOptions(PlacementOptions):
     """Settings of the ``qdrant`` plugin. One of ``url``, ``host`` and ``path`` says where it is.
 
     Attributes:
         url: Address of a server, such as ``https://qdrant.example:6333/prefix``.
         host: The same in parts, with ``port`` and ``https``.
-        grpc_port: Port of its gRPC interface, used with ``prefer_grpc``.
+        grpc_port: Port of its gRPC interface, used with ``prefer_grpc``. 0: the one after that of HTTP, as
+            Qdrant does it.
         path: Folder of the client's own engine, relative to the data folder; ``:memory:`` keeps nothing. One process
             at a time, exact search: for evaluation and tests.
         timeout_s: Longest wait for one call; storing many vectors makes several.
@@ -26,12 +30,10 @@ class QdrantOptions(BaseModel):
         connections: Most HTTP connections of this process.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     url: str = Field(default="", pattern=r"^(https?://[^/\s]+\S*)?$")
     host: str = Field(default="", pattern=r"^[^/\s]*$")
     port: int = Field(default=6333, ge=1, le=65_535)
-    grpc_port: int = Field(default=6334, ge=1, le=65_535)
+    grpc_port: int = Field(default=0, ge=0, le=65_535)
     https: bool = False
     prefer_grpc: bool = False
     api_key: SecretStr = SecretStr("")
@@ -49,6 +51,11 @@ class QdrantOptions(BaseModel):
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are both set; one of url, host and path says where Qdrant is")
         return self
+
+    @property
+    def grpc(self) -> int:
+        """Port of the gRPC interface."""
+        return self.grpc_port or (urlsplit(self.url).port or self.port if self.url else self.port) + 1
 
     @property
     def embedded(self) -> bool:

@@ -83,7 +83,7 @@ async def test_issuer_that_is_away_is_told_on_the_sign_in_page(house: House) -> 
 
 
 async def test_addresses_are_counted_as_at_the_password_form(environment: dict[str, str], tmp_path: Path) -> None:
-    async with opened_house({**environment, "FOUNDRY__rate_limiting__ip_per_hour": "3"}, tmp_path) as house:
+    async with opened_house({**environment, "FOUNDRY__rate_limiting__ip_limit": "3/hour"}, tmp_path) as house:
         answers = [await house.api.get("/api/v1/auth/oauth2/corp/login") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [303, 303, 303, 429]
         assert int(answers[-1].headers["Retry-After"]) > 0

@@ -152,11 +152,11 @@ async def test_production_refuses_an_old_redis_unless_it_is_allowed(
         told = str(client.info("server")["redis_version"])
     if parsed(told) >= SAFE_SINCE:
         pytest.skip(f"Redis {told} is not old")
-    changed = {"app__environment": "prod", "redis__allow_old_version": allow_old_version}
+    changed = {"app__environment": "production", "redis__allow_old_version": allow_old_version}
     with capture_logs() as logs:
         if allow_old_version == "true":
             async with opened(**changed) as services:
-                assert services.settings.app.environment == "prod"
+                assert services.settings.app.environment == "production"
         else:
             with pytest.raises(ConfigurationError, match=rf"Redis is {told}; production needs 8\.2\.2") as refused:
                 async with opened(**changed):
@@ -167,7 +167,7 @@ async def test_production_refuses_an_old_redis_unless_it_is_allowed(
 
 async def test_a_redis_that_does_not_answer_is_not_judged(opened: Opened, tmp_path: Path) -> None:
     with capture_logs() as logs:
-        async with opened(redis__host=str(tmp_path / "none.sock"), app__environment="prod"):
+        async with opened(redis__host=str(tmp_path / "none.sock"), app__environment="production"):
             pass
     assert "redis_version_unknown" in {line["event"] for line in logs}
 

@@ -28,7 +28,7 @@ def test_each_layer_beats_the_one_below_and_is_named_as_the_origin(load: Load) -
 
 
 def test_environment_file_beats_base(load: Load) -> None:
-    assert load(environment="dev").settings.observability.logging.format == "console"
+    assert load(environment="development").settings.observability.logging.format == "console"
     assert load(environment="staging").settings.chat.host == "0.0.0.0"
     assert load(environ={"FOUNDRY_ENVIRONMENT": "staging"}).settings.app.environment == "staging"
 
@@ -57,22 +57,22 @@ def test_a_named_overlay_that_is_absent_stops_the_start(tmp_path: Path) -> None:
 
 
 def test_an_overlay_changes_one_option_of_one_plugin(load: Load) -> None:
-    loaded = load("plugins: {llm: [{name: anthropic, enabled: true, config: {timeout_s: 7}}]}")
-    entry = next(entry for entry in loaded.settings.plugins.llm if entry.name == "anthropic")
+    loaded = load("plugins: {llm_providers: [{name: anthropic, enabled: true, config: {timeout: 7}}]}")
+    entry = next(entry for entry in loaded.settings.plugins.llm_providers if entry.name == "anthropic")
     assert entry.enabled
-    assert entry.config["timeout_s"] == 7
+    assert entry.config["timeout"] == 7
     assert entry.config["base_url"] == "https://api.anthropic.com"
-    assert [entry.name for entry in loaded.settings.plugins.llm] == ["openai", "anthropic", "extractive"]
+    assert [entry.name for entry in loaded.settings.plugins.llm_providers][:2] == ["openai", "anthropic"]
 
 
 def test_an_entry_that_names_another_plugin_loses_the_options_of_the_one_before(load: Load) -> None:
-    loaded = load("plugins: {llm: [{name: openai, plugin: 'plugins.llm.other:Other', enabled: true}]}")
-    assert loaded.settings.plugins.llm[0].config == {}
+    loaded = load("plugins: {llm_providers: [{name: openai, plugin: 'plugins.llm.other:Other', enabled: true}]}")
+    assert loaded.settings.plugins.llm_providers[0].config == {}
 
 
 def test_environment_reaches_an_entry_by_name(load: Load) -> None:
-    loaded = load(environ={"FOUNDRY__plugins__llm__extractive__enabled": "false"})
-    assert [entry.enabled for entry in loaded.settings.plugins.llm] == [False, False, False]
+    loaded = load(environ={"FOUNDRY__plugins__llm_providers__extractive__enabled": "false"})
+    assert not any(entry.enabled for entry in loaded.settings.plugins.llm_providers)
 
 
 def test_environment_takes_lists_as_json_and_other_text_as_it_stands(load: Load) -> None:

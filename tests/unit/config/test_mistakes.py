@@ -21,7 +21,8 @@ def _message(load: Load, department: str = "", **arguments: object) -> str:
 def test_all_mistakes_are_told_at_once(load: Load) -> None:
     message = _message(
         load,
-        "databse: {port: 1}\nchat: {prot: 1}\ncaching: {default_ttl: soon}\nplugins: {llm: [{name: x, tpyo: 1}]}",
+        "databse: {port: 1}\nchat: {prot: 1}\ncaching: {default_ttl: soon}\n"
+        "plugins: {llm_providers: [{name: x, tpyo: 1}]}",
         environ={"FOUNDRY__retrieval__fusion": "magic", "FOUNDRY__queue__names": "a,b"},
     )
     for part in (
@@ -32,9 +33,9 @@ def test_all_mistakes_are_told_at_once(load: Load) -> None:
         "caching.default_ttl",
         "found:   soon",
         "a valid integer",
-        "plugins.llm.x.plugin",
+        "plugins.llm_providers.x.plugin",
         "it must be set",
-        "plugins.llm.x.tpyo",
+        "plugins.llm_providers.x.tpyo",
         "environment variable FOUNDRY__retrieval__fusion: retrieval.fusion",
         "'convex' or 'rrf'",
         "as JSON",
@@ -50,9 +51,9 @@ def test_all_mistakes_are_told_at_once(load: Load) -> None:
         ("app: {name: a}\napp: {name: b}", ("line 2", "twice")),
         ("- a\n- b", ("list", "sections")),
         ("database: 5", ("database", "found:   5", "a mapping of keys")),
-        ("app: {environment: prod}", ("app.environment", "found:   prod", "dev")),
-        ("plugins: {llm: [{name: a, plugin: x}, {name: a, plugin: y}]}", ("twice",)),
-        ("plugins: {llm: {a: 5}}", ("plugins.llm",)),
+        ("app: {environment: somewhere}", ("app.environment", "found:   somewhere", "'development'")),
+        ("plugins: {llm_providers: [{name: a, plugin: x}, {name: a, plugin: y}]}", ("twice",)),
+        ("plugins: {llm_providers: {a: 5}}", ("plugins.llm_providers",)),
         ("database: {user: foundry_owner}", ("database.migration_user", "a role of its own")),
         ("database: {maintenance_user: foundry_app}", ("database.maintenance_user", "a role of its own")),
         ("ingestion: {chunk_size: 50}", ("min_chunk_size",)),
@@ -63,19 +64,23 @@ def test_all_mistakes_are_told_at_once(load: Load) -> None:
         ("chat: {allowed_origins: ['*']}", ("chat.allowed_origins", "by name")),
         ("observability: {tracing: {enabled: true}}", ("observability.tracing.enabled", "public_key")),
         ("caching: {semantic_similarity_threshold: 0.1}", ("0.5 to 1",)),
+        ("rate_limiting: {storage: nowhere}", ("rate_limiting.storage", "redis, memory")),
+        ("rate_limiting: {ip_limit: 5/year}", ("rate_limiting.ip_limit", "such as 100/hour")),
+        ("plugins: {cache: [{name: redis, mime_types: [a/b]}]}", ("plugins.cache.redis.mime_types", "only parsers")),
+        ("queue: {broker_url: 'amqp://q'}", ("queue.broker_url", "amqp://q")),
         ("vector_db: {provider: nowhere}", ("vector_db.provider", "pgvector")),
         (
             "vector_db: {provider: pgvector}\nplugins: {vector_databases: {primary: qdrant}}",
             ("vector_db.provider", "qdrant, as plugins.vector_databases.primary says"),
         ),
-        ("plugins: {vector_databases: {fallback: chroma}}", ("vector_databases.fallback", "pgvector")),
+        ("plugins: {vector_databases: {fallback: nowhere}}", ("vector_databases.fallback", "pgvector")),
         ("plugins: {cache: [{name: memory, routing: {priority: 1}}]}", ("only models are routed",)),
         ("plugins: {reranker: [{name: none, routing: {local: true, priority: 1}}]}", ("only models are routed",)),
-        ("plugins: {llm: [{name: openai, routing: {fallback_for: [gone]}}]}", ("fallback_for", "extractive")),
+        ("plugins: {llm_providers: [{name: openai, routing: {fallback_for: [gone]}}]}", ("fallback_for", "extractive")),
         (
             "feature_flags: {notifications: true}\n"
             "notifications: {rules: [{notifier: gone, events: [document.failed], recipients: [uploader]}]}",
-            ("notifications.rules", "gone", "plugins.notifier"),
+            ("notifications.rules", "gone", "plugins.notifiers"),
         ),
         (
             "notifications: {rules: [{notifier: mail, events: [document.gone], recipients: [uploader]}]}",
@@ -98,16 +103,16 @@ def test_a_distance_no_store_measures_is_refused(load: Load) -> None:
 
 def test_production_needs_a_signing_key_and_no_debugging(load: Load) -> None:
     message = _message(
-        load, "app: {debug: true}\nobservability: {logging: {include_content: true}}", environment="prod"
+        load, "app: {debug: true}\nobservability: {logging: {include_content: true}}", environment="production"
     )
     for key in ("auth.jwt_secret_key", "app.debug", "observability.logging.include_content"):
         assert key in message
-    good = load(environment="prod", environ={"FOUNDRY__auth__jwt_secret_key": "k" * 32})
-    assert good.settings.app.environment == "prod"
+    good = load(environment="production", environ={"FOUNDRY__auth__jwt_secret_key": "k" * 32})
+    assert good.settings.app.environment == "production"
 
 
 def test_unknown_environment_is_refused(load: Load) -> None:
-    assert "dev or staging or prod" in _message(load, environment="test")
+    assert "development or staging or production" in _message(load, environment="test")
 
 
 def test_missing_shipped_file_is_named(tmp_path: Path) -> None:
@@ -126,7 +131,7 @@ def test_secret_file_that_cannot_be_read_is_a_mistake(load: Load, tmp_path: Path
 def test_messages_do_not_carry_secrets(load: Load) -> None:
     message = _message(
         load,
-        "plugins: {llm: [{name: openai, config: 7, api_key: sk-leak}]}\n"
+        "plugins: {llm_providers: [{name: openai, config: 7, api_key: sk-leak}]}\n"
         "database: {password: [sk-leak]}\nredis: {host: {password: sk-leak, url: 'http://me:sk-leak@h'}}",
     )
     assert "sk-leak" not in message

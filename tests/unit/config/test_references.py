@@ -34,7 +34,7 @@ def test_variable_becomes_the_type_of_its_key(load: Load) -> None:
 
 def test_variable_may_lie_in_a_file(load: Load, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk-file\n", encoding="utf-8")
-    entry = load(environ={"OPENAI_API_KEY_FILE": str(tmp_path / "key")}).settings.plugins.llm[0]
+    entry = load(environ={"OPENAI_API_KEY_FILE": str(tmp_path / "key")}).settings.plugins.llm_providers[0]
     assert entry.enabled
     assert entry.config["api_key"] == "sk-file"
 
@@ -86,8 +86,8 @@ def test_secrets_folder_can_be_chosen(load: Load, tmp_path: Path) -> None:
 
 def test_plugin_options_may_refer_to_settings(load: Load) -> None:
     secret = "s" * 40
-    loaded = load(environ={"FOUNDRY__auth__jwt_secret_key": secret, "FOUNDRY__auth__access_token_minutes": "5"})
-    options = loaded.settings.plugins.auth[0].config
+    loaded = load(environ={"FOUNDRY__auth__jwt_secret_key": secret, "FOUNDRY__auth__access_token_expire_minutes": "5"})
+    options = loaded.settings.plugins.authentication[0].config
     assert options["secret_key"].get_secret_value() == secret
     assert options["access_minutes"] == 5
     assert secret not in repr(loaded.settings) + str(effective(loaded))

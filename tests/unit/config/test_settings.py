@@ -15,6 +15,7 @@ from config.later import later_keys
 from config.models import Settings
 from config.show import effective
 from core.errors import ConfigurationError
+from tests.fixtures.owner import OWNERS_FILE
 from tests.unit.config.conftest import Load
 
 
@@ -22,15 +23,20 @@ def test_defaults_are_those_of_the_contract() -> None:
     settings = Settings()
     assert (settings.database.pool_size, settings.database.max_overflow) == (20, 10)
     assert (settings.vector_db.vector_size, settings.redis.max_connections) == (384, 50)
-    assert (settings.auth.algorithm, settings.auth.access_token_minutes, settings.auth.refresh_token_days) == (
+    assert (
+        settings.auth.jwt_algorithm,
+        settings.auth.access_token_expire_minutes,
+        settings.auth.refresh_token_expire_days,
+    ) == (
         "HS256",
         60,
         30,
     )
     assert settings.auth.password_min_length == 12
     limits = settings.rate_limiting
-    assert (limits.default_per_hour, limits.viewer_per_hour, limits.editor_per_hour) == (100, 100, 500)
-    assert (limits.admin_per_hour, limits.organization_per_hour, limits.ip_per_hour) == (2000, 10_000, 1000)
+    assert (limits.default_limit, limits.organization_limit, limits.ip_limit) == ("100/hour", "10000/hour", "1000/hour")
+    roles = limits.role_limits
+    assert (roles.viewer, roles.editor, roles.admin) == ("100/hour", "500/hour", "2000/hour")
     assert (settings.caching.default_ttl, settings.caching.semantic_similarity_threshold) == (3600, 0.95)
     ingestion = settings.ingestion
     assert (ingestion.chunk_size, ingestion.chunk_overlap) == (512, 50)
@@ -39,7 +45,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (retrieval.default_k, retrieval.max_k, retrieval.hybrid_search_weight) == (10, 50, 0.7)
 
 
-@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+@pytest.mark.parametrize("environment", ["development", "staging", "production"])
 def test_every_shipped_environment_loads(load: Load, environment: str) -> None:
     loaded = load(environment=environment, environ={"FOUNDRY__auth__jwt_secret_key": "k" * 32})
     assert loaded.settings.app.environment == environment
@@ -48,19 +54,19 @@ def test_every_shipped_environment_loads(load: Load, environment: str) -> None:
 @pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY"])
 def test_model_key_in_the_environment_enables_its_plugin_unless_ignored(load: Load, variable: str) -> None:
     def enabled(**environ: str) -> set[str]:
-        return {entry.name for entry in load(environ=environ).settings.plugins.llm if entry.enabled}
+        return {entry.name for entry in load(environ=environ).settings.plugins.llm_providers if entry.enabled}
 
     name = variable.split("_")[0].lower()
     assert enabled() == {"extractive"}
     assert enabled(**{variable: "http://somewhere"}) == {"extractive", name}
     ignoring = load(environ={variable: "http://somewhere", "FOUNDRY_IGNORE_MODEL_KEYS": "1"})
-    assert {entry.name for entry in ignoring.settings.plugins.llm if entry.enabled} == {"extractive"}
+    assert {entry.name for entry in ignoring.settings.plugins.llm_providers if entry.enabled} == {"extractive"}
     assert "somewhere" not in str(effective(ignoring))
 
 
 def test_a_file_that_says_enabled_beats_the_variable(load: Load) -> None:
-    loaded = load("plugins: {llm: [{name: openai, enabled: false}]}", {"OPENAI_API_KEY": "sk"})
-    assert not loaded.settings.plugins.llm[0].enabled
+    loaded = load("plugins: {llm_providers: [{name: openai, enabled: false}]}", {"OPENAI_API_KEY": "sk"})
+    assert not loaded.settings.plugins.llm_providers[0].enabled
 
 
 def test_primary_store_and_its_shorthand_agree_after_loading(load: Load) -> None:
@@ -105,8 +111,8 @@ def test_every_effective_setting_has_an_origin_and_secrets_are_masked(load: Load
     assert rows["retrieval.default_k"][1].endswith("department.yaml")
     assert rows["retrieval.max_k"] == ("50", "default")
     assert rows["redis.password"] == ("********", "environment variable FOUNDRY__redis__password")
-    assert rows["plugins.llm.openai.config.api_key"] == ("********", "config/plugins.yaml")
-    assert rows["plugins.llm.openai.enabled"] == ("true", "environment variable OPENAI_API_KEY")
+    assert rows["plugins.llm_providers.openai.config.api_key"] == ("********", "config/plugins.yaml")
+    assert rows["plugins.llm_providers.openai.enabled"] == ("true", "environment variable OPENAI_API_KEY")
     assert rows["database.password"][0] == "(empty)"
     assert "sk-very-secret" not in str(rows)
 
@@ -148,6 +154,16 @@ def test_schemas_accept_what_is_shipped_and_refuse_unknown_keys() -> None:
     )
     validator.validate(shipped)
     assert list(validator.iter_errors({**shipped, "lm": []}))
+
+
+def test_the_schema_accepts_the_owners_file_and_finds_a_mistake_in_it() -> None:
+    written = yaml.safe_load(OWNERS_FILE.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(
+        json.loads((json_schemas.FOLDER / "settings.schema.json").read_text(encoding="utf-8"))
+    )
+    validator.validate(written)
+    for section, key, wrong in (("redis", "db", "none"), ("celery", "broker_url", "amqp://q"), ("plugins", "llm", [])):
+        assert list(validator.iter_errors({**written, section: {**written[section], key: wrong}})), section
 
 
 def test_every_key_is_documented() -> None:

@@ -28,7 +28,8 @@ from core.errors import (
 )
 from core.identity import Role
 from core.types import PluginStatus
-from plugins.auth.oauth2 import OAuth2Login
+from plugins.auth.oauth2 import OAuth2Provider
+from plugins.auth.oauth2.options import OAuth2Options
 from plugins.interfaces import FederatedIdentity, PluginContext
 from tests.servers.oidc_issuer import CLIENT_ID, CLIENT_SECRET, GROUP, IssuerFault, OidcIssuer, SigningKey, signed
 
@@ -52,7 +53,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def login_at(issuer: OidcIssuer, http: httpx.AsyncClient, **options: Any) -> OAuth2Login:
+def login_at(issuer: OidcIssuer, http: httpx.AsyncClient, **options: Any) -> OAuth2Provider:
     """A sign-in at the issuer."""
     given = {
         "issuer": issuer.address,
@@ -62,7 +63,7 @@ def login_at(issuer: OidcIssuer, http: httpx.AsyncClient, **options: Any) -> OAu
         "keys_cooldown_s": 0,
         **options,
     }
-    return OAuth2Login(OAuth2Login.Options.model_validate(given), PluginContext(http=http, data_dir=Path()))
+    return OAuth2Provider(OAuth2Provider.Options.model_validate(given), PluginContext(http=http, data_dir=Path()))
 
 
 async def visit(http: httpx.AsyncClient, url: str) -> dict[str, str]:
@@ -72,7 +73,7 @@ async def visit(http: httpx.AsyncClient, url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(answer.headers["location"]).query))
 
 
-async def sign_in(login: OAuth2Login, http: httpx.AsyncClient) -> FederatedIdentity:
+async def sign_in(login: OAuth2Provider, http: httpx.AsyncClient) -> FederatedIdentity:
     start = await login.begin(CALLBACK, "the-state")
     return await login.finish(await visit(http, start.url), start.kept)
 
@@ -344,11 +345,26 @@ async def test_discovery_that_does_not_fit_is_not_used(
 def test_options_that_would_weaken_it_are_refused(options: dict[str, Any]) -> None:
     given = {"issuer": "https://issuer.example", "client_id": "x", "mapping": MAPPING, **options}
     with pytest.raises(ValidationError):
-        OAuth2Login.Options.model_validate(given)
+        OAuth2Provider.Options.model_validate(given)
+
+
+def test_google_is_named_by_our_registration_alone() -> None:
+    options = OAuth2Options.model_validate(
+        {
+            "google": {"client_id": "ours", "client_secret": "secret"},
+            "mapping": {"default_organization": "My department"},
+        }
+    )
+    assert (options.issuer, options.title, options.client_id) == ("https://accounts.google.com", "Google", "ours")
+    assert options.client_secret is not None
+    assert options.client_secret.get_secret_value() == "secret"
+    # Who of all the people at Google may come in, nobody can guess.
+    with pytest.raises(ValueError, match="mapping"):
+        OAuth2Options.model_validate({"google": {"client_id": "ours"}})
 
 
 def test_entry_of_the_readme_can_be_copied() -> None:
     readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
-    (entry,) = yaml.safe_load(readme.split("```yaml")[1].split("```")[0])["plugins"]["auth"]
-    options = OAuth2Login.Options.model_validate(entry["config"])
+    (entry,) = yaml.safe_load(readme.split("```yaml")[1].split("```")[0])["plugins"]["authentication"]
+    options = OAuth2Provider.Options.model_validate(entry["config"])
     assert options.mapping.roles

@@ -130,6 +130,6 @@ async def test_without_redis_nobody_is_let_in(idp: SamlIdp, http: httpx.AsyncCli
 
 def test_entry_of_the_readme_can_be_copied() -> None:
     readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
-    (entry,) = yaml.safe_load(readme.split("```yaml")[1].split("```")[0])["plugins"]["auth"]
+    (entry,) = yaml.safe_load(readme.split("```yaml")[1].split("```")[0])["plugins"]["authentication"]
     options = SamlLogin.Options.model_validate(entry["config"])
     assert options.mapping.roles

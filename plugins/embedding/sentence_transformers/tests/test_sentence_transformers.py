@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import ConfigurationError
 from core.types import EmbeddingKind
-from plugins.embedding.sentence_transformers import SentenceTransformersEmbedding
+from plugins.embedding.sentence_transformers import SentenceTransformersProvider
 from plugins.interfaces import PluginContext
 from tests.fixtures.sentence_transformer import DIMENSION, WINDOW, make_sentence_transformer
 
@@ -29,11 +29,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(make_sentence_transformer(folder, prompts={"query": "question: ", "document": "passage: "}))
 
 
-async def _started(tmp_path: Path, **options: Any) -> SentenceTransformersEmbedding:
+async def _started(tmp_path: Path, **options: Any) -> SentenceTransformersProvider:
     async with httpx.AsyncClient() as http:
         context = PluginContext(http=http, data_dir=tmp_path)
     given = {"device": "cpu", **options}
-    embedding = SentenceTransformersEmbedding(SentenceTransformersEmbedding.Options.model_validate(given), context)
+    embedding = SentenceTransformersProvider(SentenceTransformersProvider.Options.model_validate(given), context)
     await embedding.start()
     return embedding
 
@@ -41,14 +41,14 @@ async def _started(tmp_path: Path, **options: Any) -> SentenceTransformersEmbedd
 async def test_missing_extra_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)  # importing it fails
     with pytest.raises(ConfigurationError, match=r"pip install 'knowledge-foundry\[torch\]'"):
-        await _started(tmp_path, model="any")
+        await _started(tmp_path, model_name="any")
 
 
 @needs_torch
 async def test_vectors_are_the_librarys_own(tmp_path: Path, tiny_model: str) -> None:
     from sentence_transformers import SentenceTransformer
 
-    embedding = await _started(tmp_path, model=tiny_model)
+    embedding = await _started(tmp_path, model_name=tiny_model)
     texts = ["The boiler needs service.", "a"]
     library = SentenceTransformer(tiny_model, device="cpu")
     passages = library.encode_document(texts, normalize_embeddings=True)
@@ -60,8 +60,8 @@ async def test_vectors_are_the_librarys_own(tmp_path: Path, tiny_model: str) -> 
 
 @needs_torch
 async def test_prefixes_of_the_options_replace_the_models_own(tmp_path: Path, tiny_model: str) -> None:
-    own = await _started(tmp_path, model=tiny_model)
-    none = await _started(tmp_path, model=tiny_model, query_prefix="", passage_prefix="")
+    own = await _started(tmp_path, model_name=tiny_model)
+    none = await _started(tmp_path, model_name=tiny_model, query_prefix="", passage_prefix="")
     question = await none.embed_text("pump")
     assert float(question @ await none.embed_text("pump", kind=EmbeddingKind.PASSAGE)) == pytest.approx(1, abs=1e-5)
     assert float(question @ await own.embed_text("pump")) < 0.999
@@ -70,7 +70,7 @@ async def test_prefixes_of_the_options_replace_the_models_own(tmp_path: Path, ti
 
 @needs_torch
 async def test_window_and_tokens_are_the_models(tmp_path: Path, tiny_model: str) -> None:
-    embedding = await _started(tmp_path, model=tiny_model, query_prefix="", passage_prefix="")
+    embedding = await _started(tmp_path, model_name=tiny_model, query_prefix="", passage_prefix="")
     assert embedding.max_tokens == WINDOW - 2
     text = "Documentation of the boiler"
     assert [text[a:b] for a, b in embedding.token_spans(text)] == ["Documentation", "of", "the", "boiler"]
@@ -80,10 +80,10 @@ async def test_window_and_tokens_are_the_models(tmp_path: Path, tiny_model: str)
 @needs_torch
 async def test_wrong_dimension_stops_the_start(tmp_path: Path, tiny_model: str) -> None:
     with pytest.raises(ConfigurationError, match=f"dimension: found 99; .* {DIMENSION}"):
-        await _started(tmp_path, model=tiny_model, dimension=99)
+        await _started(tmp_path, model_name=tiny_model, dimension=99)
 
 
 @needs_torch
 async def test_model_that_is_not_here_is_not_fetched_unless_allowed(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="download: true"):
-        await _started(tmp_path, model="nobody/no-such-model")
+        await _started(tmp_path, model_name="nobody/no-such-model")

@@ -28,7 +28,7 @@ class Kitchen:
     context: PluginContext
 
     async def provider(self, **options: Any) -> OllamaProvider:
-        given = {"base_url": self.server.base_url, "default_model": MODEL, **options}
+        given = {"host": self.server.base_url, "default_model": MODEL, **options}
         provider = OllamaProvider(OllamaProvider.Options.model_validate(given), self.context)
         await provider.start()
         return provider
@@ -78,7 +78,7 @@ async def test_room_for_the_passages_is_asked_for_with_every_call(kitchen: Kitch
 
 async def test_whole_answer_that_falls_silent_is_noticed_before_the_whole_time_is_up(kitchen: Kitchen) -> None:
     kitchen.server.fault = Fault.STALLED
-    provider = await kitchen.provider(idle_timeout_s=0.2, timeout_s=60)
+    provider = await kitchen.provider(idle_timeout_s=0.2, timeout=60)
     with pytest.raises(ProviderUnavailableError, match="silent"):
         await provider.complete(ASKED)
     await kitchen.server.until_cancelled(1)
@@ -86,7 +86,7 @@ async def test_whole_answer_that_falls_silent_is_noticed_before_the_whole_time_i
 
 async def test_whole_answer_may_not_take_longer_than_its_time(kitchen: Kitchen) -> None:
     kitchen.server.fault = Fault.ENDLESS
-    provider = await kitchen.provider(timeout_s=0.3)
+    provider = await kitchen.provider(timeout=0.3)
     with pytest.raises(ProviderUnavailableError):
         await provider.complete(ASKED)
     await kitchen.server.until_cancelled(1)

@@ -21,7 +21,7 @@ from tests.servers.hook_server import Fault
 from tests.servers.smtp_server import LOGIN, NOT_HERE, PASSWORD, SmtpServer
 
 TO = "ops@example.org"
-GIVEN = {"host": "mail.example.org", "sender": "foundry@example.org"}
+GIVEN = {"smtp_host": "mail.example.org", "from_email": "foundry@example.org"}
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,9 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 @asynccontextmanager
 async def opened(server: SmtpServer, tmp_path: Path, **options: Any) -> AsyncIterator[EmailNotifier]:
     given = {
-        "host": "localhost",
-        "port": server.port,
-        "sender": "foundry@example.org",
+        "smtp_host": "localhost",
+        "smtp_port": server.port,
+        "from_email": "foundry@example.org",
         "timeout_s": 10,
         "backoff_s": 0.01,
         **options,
@@ -58,7 +58,7 @@ async def opened(server: SmtpServer, tmp_path: Path, **options: Any) -> AsyncIte
 async def test_mail_travels_signed_in_and_encrypted(
     security: Any, authority: trustme.CA, ca_file: str, tmp_path: Path
 ) -> None:
-    sign_in = {"username": LOGIN, "password": PASSWORD}
+    sign_in = {"smtp_user": LOGIN, "smtp_password": PASSWORD}
     # aiosmtpd offers AUTH only over a TLS that it made itself.
     needs = security == "starttls"
     async with SmtpServer(security, authority=authority, sign_in=needs).running() as server:
@@ -96,7 +96,7 @@ async def test_certificate_of_another_name_or_authority_is_refused(
 
 async def test_server_without_starttls_gets_nothing(tmp_path: Path) -> None:
     async with SmtpServer("none").running() as server:
-        async with opened(server, tmp_path, username=LOGIN, password=PASSWORD) as email:
+        async with opened(server, tmp_path, smtp_user=LOGIN, smtp_password=PASSWORD) as email:
             with pytest.raises(ProviderError, match="no STARTTLS"):
                 await email.send(TO, "Ready", "")
         assert server.asked == 0
@@ -111,7 +111,7 @@ async def test_wrong_password_is_told_without_repeating_it(
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.CRITICAL, logger="mail.log")  # the server of the tests itself
     async with SmtpServer(authority=authority, sign_in=True).running() as server:
-        wrong = {"username": LOGIN, "password": "wrong-very-secret"}
+        wrong = {"smtp_user": LOGIN, "smtp_password": "wrong-very-secret"}
         async with opened(server, tmp_path, ca_file=ca_file, **wrong) as email:
             with pytest.raises(ProviderError, match="does not accept") as caught:
                 await email.send(TO, "Ready", "")
@@ -254,12 +254,12 @@ async def test_health_is_not_asked_again_within_a_minute(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"sender": "foundry"}, "mail address"),
-        ({"sender": "foundry@example.org\nBcc: eve@example.org"}, "mail address"),
+        ({"from_email": "foundry"}, "mail address"),
+        ({"from_email": "foundry@example.org\nBcc: eve@example.org"}, "mail address"),
         ({"sender_name": "Foundry\r\nBcc: eve@example.org"}, "pattern"),
-        ({"username": "foundry"}, "belong together"),
-        ({"password": "very-secret"}, "belong together"),
-        ({"username": "foundry", "password": "very-secret", "security": "none"}, "in the clear"),
+        ({"smtp_user": "foundry"}, "belong together"),
+        ({"smtp_password": "very-secret"}, "belong together"),
+        ({"smtp_user": "foundry", "smtp_password": "very-secret", "security": "none"}, "in the clear"),
         ({"security": "maybe"}, "starttls"),
     ],
 )

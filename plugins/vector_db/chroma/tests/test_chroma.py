@@ -56,7 +56,7 @@ async def test_a_row_holds_ids_and_no_text(context: PluginContext, server: Chrom
 
 
 async def test_a_hybrid_search_is_dense_and_says_that_words_were_not_compared(context: PluginContext) -> None:
-    store = await with_collection(context, path=":memory:", timeout_s=60)
+    store = await with_collection(context, persist_directory=":memory:", timeout_s=60)
     corpus = make_corpus(30)
     await store_corpus(store, corpus)
     scope = VectorFilter(corpus.organization_id)

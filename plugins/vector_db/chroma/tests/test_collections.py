@@ -54,7 +54,7 @@ async def test_many_processes_may_create_the_same_collection_at_once(
 async def test_every_name_of_ours_is_one_that_chroma_takes(
     context: PluginContext, wire: dict[str, Any], name: str
 ) -> None:
-    for options in (wire, {"path": ":memory:", "timeout_s": 60}):
+    for options in (wire, {"persist_directory": ":memory:", "timeout_s": 60}):
         store = await started(context, **options)
         await store.create_collection(name, SIZE)
         assert await store.count(name, VectorFilter(uuid4())) == 0

@@ -25,23 +25,23 @@ from tests.contracts.vector_corpus import COLLECTION, make_corpus, store_corpus
 
 async def test_a_folder_keeps_everything_and_refuses_a_second_user(context: PluginContext) -> None:
     corpus = make_corpus(3)
-    first = await with_collection(context, path="vectors", timeout_s=60)
+    first = await with_collection(context, persist_directory="vectors", timeout_s=60)
     await store_corpus(first, corpus)
-    second = ChromaProvider(ChromaOptions(path="vectors"), context)
+    second = ChromaProvider(ChromaOptions(persist_directory="vectors"), context)
     with pytest.raises(ConfigurationError, match="in use by another process"):
         await second.start()
     await second.close()
     assert await first.count(COLLECTION, VectorFilter(corpus.organization_id)) == 3
     await first.close()
-    again = await started(context, path="vectors", timeout_s=60)
+    again = await started(context, persist_directory="vectors", timeout_s=60)
     hits = await again.search(COLLECTION, corpus.vectors[0], 1, VectorFilter(corpus.organization_id))
     await again.close()
     assert hits[0].id == corpus.ids[0]
 
 
 async def test_two_stores_in_memory_share_nothing(context: PluginContext) -> None:
-    one = await with_collection(context, path=":memory:", timeout_s=60)
-    two = await with_collection(context, path=":memory:", timeout_s=60)
+    one = await with_collection(context, persist_directory=":memory:", timeout_s=60)
+    two = await with_collection(context, persist_directory=":memory:", timeout_s=60)
     corpus = make_corpus(2)
     await store_corpus(one, corpus)
     scope = VectorFilter(corpus.organization_id)
@@ -54,14 +54,14 @@ async def test_two_stores_in_memory_share_nothing(context: PluginContext) -> Non
 async def test_a_damaged_folder_is_an_error_in_our_words(context: PluginContext) -> None:
     (context.data_dir / "vectors").mkdir()
     (context.data_dir / "vectors" / "chroma.sqlite3").write_bytes(b"no database" * 1000)
-    store = ChromaProvider(ChromaOptions(path="vectors"), context)
+    store = ChromaProvider(ChromaOptions(persist_directory="vectors"), context)
     with pytest.raises(ProviderError):
         await store.start()
     await store.close()
 
 
 async def test_writing_into_the_engine_never_holds_the_event_loop_up(context: PluginContext) -> None:
-    store = await with_collection(context, path=":memory:", timeout_s=60, upsert_batch=2_000)
+    store = await with_collection(context, persist_directory=":memory:", timeout_s=60, upsert_batch=2_000)
     storing = asyncio.ensure_future(store_corpus(store, make_corpus(2_000)))
     turns = 0
     while not storing.done():
@@ -74,9 +74,9 @@ async def test_writing_into_the_engine_never_holds_the_event_loop_up(context: Pl
 
 
 async def test_a_call_of_the_engine_that_takes_too_long_is_given_up(context: PluginContext) -> None:
-    store = await with_collection(context, path="vectors", timeout_s=60)
+    store = await with_collection(context, persist_directory="vectors", timeout_s=60)
     await store.close()
-    hasty = await started(context, path="vectors", timeout_s=60, upsert_batch=10_000)
+    hasty = await started(context, persist_directory="vectors", timeout_s=60, upsert_batch=10_000)
     corpus, scope = make_corpus(5_000), VectorFilter(uuid4())
     await hasty.count(COLLECTION, scope)
     hasty._engine._timeout_s = 0.001  # type: ignore[union-attr]
@@ -86,7 +86,7 @@ async def test_a_call_of_the_engine_that_takes_too_long_is_given_up(context: Plu
 
 
 async def test_an_engine_whose_process_was_killed_is_unavailable_and_closes(context: PluginContext) -> None:
-    store = await with_collection(context, path="vectors", timeout_s=60)
+    store = await with_collection(context, persist_directory="vectors", timeout_s=60)
     corpus = make_corpus(3)
     await store_corpus(store, corpus)
     os.kill(pid_of(store), signal.SIGKILL)
@@ -94,13 +94,13 @@ async def test_an_engine_whose_process_was_killed_is_unavailable_and_closes(cont
         await store.count(COLLECTION, VectorFilter(corpus.organization_id))
     assert (await store.health_check()).status is PluginStatus.BROKEN
     await store.close()
-    again = await started(context, path="vectors", timeout_s=60)
+    again = await started(context, persist_directory="vectors", timeout_s=60)
     assert await again.count(COLLECTION, VectorFilter(corpus.organization_id)) == 3
     await again.close()
 
 
 async def test_the_engines_process_ends_with_the_store(context: PluginContext) -> None:
-    store = await with_collection(context, path=":memory:", timeout_s=60)
+    store = await with_collection(context, persist_directory=":memory:", timeout_s=60)
     pid = pid_of(store)
     await store.close()
     assert not psutil.pid_exists(pid)
@@ -128,7 +128,7 @@ from plugins.vector_db.chroma.provider import ChromaOptions, ChromaProvider
 
 async def main():
     context = PluginContext(http=httpx.AsyncClient(), data_dir=Path(sys.argv[1]))
-    store = ChromaProvider(ChromaOptions(path="vectors"), context)
+    store = ChromaProvider(ChromaOptions(persist_directory="vectors"), context)
     await store.start()
     print(store._engine._pid, flush=True)
     await asyncio.Event().wait()
@@ -142,7 +142,7 @@ async def test_without_the_library_the_engine_says_what_to_install(
     context: PluginContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "chromadb", None)
-    store = ChromaProvider(ChromaOptions(path=":memory:"), context)
+    store = ChromaProvider(ChromaOptions(persist_directory=":memory:"), context)
     with pytest.raises(ConfigurationError, match="extra `chroma`"):
         await store.start()
     await store.close()

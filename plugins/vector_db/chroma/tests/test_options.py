@@ -17,7 +17,7 @@ from plugins.vector_db.chroma.tests.stores import started
     "options",
     [
         {"url": "http://a:8000", "host": "b"},
-        {"host": "a", "path": ":memory:"},
+        {"host": "a", "persist_directory": ":memory:"},
         {"url": "a:8000"},
         {"url": "ftp://a"},
         {"host": "http://a"},

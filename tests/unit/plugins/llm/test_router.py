@@ -86,7 +86,7 @@ async def ring(tmp_path: Path) -> AsyncIterator[Ring]:
             options = OpenAIProvider.Options(
                 base_url=server.base_url,
                 default_model=MODEL,
-                timeout_s=1,  # a whole answer waits as long as its provider does
+                timeout=1,  # a whole answer waits as long as its provider does
                 prices={MODEL: {"input": 2.0, "output": 10.0}},
             )
             provider = OpenAIProvider(options, PluginContext(http=http, data_dir=tmp_path))
