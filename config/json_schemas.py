@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from config.celery import Celery
 from config.infrastructure import DatabaseSettings
 from config.models import PluginEntry, PluginSettings, Settings
+from config.reading.celery import Celery
 
 FOLDER = Path(__file__).parent / "schemas"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

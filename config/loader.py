@@ -12,18 +12,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
-from config.completion import completed
-from config.entries import WRITTEN
+from config.checking.validation import validated
 from config.infrastructure import Environment
-from config.layers import Leaf, Tree, leaves, merge, plain, to_tree
 from config.mistakes import Mistake, refuse
 from config.models import Settings
 from config.notices import Notice
-from config.references import References, variables_in
-from config.sources import FILE_SUFFIX, Source, from_environment, read_yaml
-from config.translations import todays_environment, translated
-from config.validation import validated
-from config.variables import settle
+from config.reading.completion import completed
+from config.reading.entries import WRITTEN
+from config.reading.layers import Leaf, Tree, leaves, merge, plain, to_tree
+from config.reading.references import References, variables_in
+from config.reading.sources import FILE_SUFFIX, Source, from_environment, read_yaml
+from config.reading.translations import todays_environment, translated
+from config.reading.variables import settle
 from core.plugin_kinds import SETTINGS_KEYS
 
 ENVIRONMENTS: tuple[str, ...] = get_args(Environment)

@@ -25,8 +25,9 @@ from core.types import PluginStatus
 from plugins.framework.manager import PluginManager, PluginState
 from plugins.framework.manifest import Kind
 from plugins.framework.quarantine import Quarantine
-from services.bootstrap import Infrastructure, Services, assemble, build, first_manager, open_infrastructure
+from services.bootstrap import Services, assemble
 from services.fallbacks import fitted, tell
+from services.infrastructure import Infrastructure, build, first_manager, open_infrastructure
 from services.operations.watchdog import Watchdog
 from services.search_index.indexes import entries_with_former
 from services.settings.store import saved

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from config.models import PluginEntry, Settings
-from config.translations import todays_entry
+from config.reading.translations import todays_entry
 from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderUnavailableError
 from core.identity import Principal, Role
 from core.types import JsonValue

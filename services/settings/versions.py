@@ -18,8 +18,8 @@ from sqlalchemy import func, select, text
 from config.later import later_keys
 from config.loader import LoadedSettings, load_settings
 from config.models import KINDS, PluginEntry, Settings
+from config.reading.translations import todays_change, todays_content
 from config.show import effective
-from config.translations import todays_change, todays_content
 from core.errors import ConfigurationError, ConflictError, NotFoundError, ValidationError
 from core.identity import Principal, Role, Scope
 from core.types import JsonValue

@@ -264,6 +264,7 @@ async def test_a_file_of_a_type_that_is_not_taken_in_is_told_apart_from_a_fault(
     assert refused.value.failure_code == "unsupported_type"
 
 
+@pytest.mark.sees("rate_limiting.storage", "database.echo")
 async def test_who_counts_and_whether_statements_are_logged_are_as_the_settings_say(
     environment: dict[str, str],
 ) -> None:

@@ -331,7 +331,7 @@ def test_a_name_that_is_too_long_keeps_its_ending_and_stays_its_own() -> None:
     assert Path(one).suffix == ".pdf"
 
 
-@pytest.mark.sees("ingestion.supported_types")
+@pytest.mark.sees("ingestion.supported_mime_types")
 async def test_only_types_that_an_administrator_allows_are_taken_in(
     department: Department, environment: dict[str, str]
 ) -> None:

@@ -252,10 +252,17 @@ async def test_a_model_that_failed_is_left_alone_for_a_while(
 # -- sessions
 
 
-@pytest.mark.sees("auth.jwt_secret_key", "auth.algorithm", "auth.access_token_minutes", "auth.refresh_token_days")
+@pytest.mark.sees(
+    "auth.jwt_secret_key", "auth.jwt_algorithm", "auth.access_token_expire_minutes", "auth.refresh_token_expire_days"
+)
 async def test_sessions_are_signed_and_end_as_told(opened: Opened) -> None:
     secret = "another-secret-that-is-long-enough-for-anybody-who-signs-with-it"
-    changed = {"jwt_secret_key": secret, "algorithm": "HS512", "access_token_minutes": "7", "refresh_token_days": "2"}
+    changed = {
+        "jwt_secret_key": secret,
+        "jwt_algorithm": "HS512",
+        "access_token_expire_minutes": "7",
+        "refresh_token_expire_days": "2",
+    }
     async with opened(**{f"auth__{key}": value for key, value in changed.items()}) as services:
         department = await make_department(services, "alpha")
         tokens = await services.accounts.sign_in(department.user.email, PASSWORD, client=CLIENT)

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from core.errors import ConfigurationError, DatabaseError, DocumentError, ProviderUnavailableError
+from core.plugin_kinds import SETTINGS_KEYS
 from services.redis_version import SAFE_SINCE, parsed
 from services.worker.container import open_worker
 from tests.fixtures.application import CLIENT, Department, make_department
@@ -196,14 +197,14 @@ async def test_the_first_queue_is_the_one_that_work_goes_into(opened: Opened, re
 
 
 @pytest.mark.sees(
-    "plugins.llm",
+    "plugins.llm_providers",
     "plugins.vector_db",
-    "plugins.embedding",
+    "plugins.embedding_models",
     "plugins.reranker",
-    "plugins.auth",
+    "plugins.authentication",
     "plugins.rate_limiter",
     "plugins.cache",
-    "plugins.notifier",
+    "plugins.notifiers",
 )
 @pytest.mark.parametrize(
     ("kind", "changed"),
@@ -220,21 +221,22 @@ async def test_the_first_queue_is_the_one_that_work_goes_into(opened: Opened, re
             },
         ),
         ("llm", {"openai__enabled": "true", "openai__config__api_key": "sk-test"}),
-        ("vector_db", {"other__plugin": "plugins.vector_db.pgvector.provider:PgvectorProvider"}),
+        ("vector_db", {"other__plugin": "plugins.vector_db.pgvector:PgvectorProvider"}),
         ("embedding", {"other__plugin": "plugins.embedding.onnx:OnnxEmbedding"}),
-        ("auth", {"other__plugin": "plugins.auth.jwt:JwtAuth", "other__config__secret_key": "k" * 40}),
+        ("auth", {"other__plugin": "plugins.auth.jwt:JWTAuthProvider", "other__config__secret_key": "k" * 40}),
     ],
 )
 async def test_what_is_plugged_in_runs_and_nothing_else(opened: Opened, kind: str, changed: dict[str, str]) -> None:
-    given = {f"plugins__{kind}__{key}": value for key, value in changed.items()}
+    # llm_providers, embedding_models, authentication, notifiers
+    given = {f"plugins__{SETTINGS_KEYS[kind]}__{key}": value for key, value in changed.items()}
     more = {"plugins__vector_databases__fallback": "other"} if kind == "vector_db" else {}
     async with opened() as before, opened(**given, **more) as after:
         assert before.plugins.names(kind) != after.plugins.names(kind)  # type: ignore[arg-type]  # one of KINDS
 
 
-@pytest.mark.sees("plugins.parser")
+@pytest.mark.sees("plugins.document_parsers")
 async def test_a_type_nobody_is_plugged_in_for_is_not_read(department: Department, load: Loaded) -> None:
-    off = {f"plugins__parser__{name}__enabled": "false" for name in ("ocr", "pdf", "unstructured", "text")}
+    off = {f"plugins__document_parsers__{name}__enabled": "false" for name in ("ocr", "pdf", "unstructured", "text")}
     async with open_worker(load(**off)) as worker:
         receipt = await department.read(worker, "note.txt", NOTE)
     assert receipt.failure_code == "unsupported_type"

@@ -97,12 +97,12 @@ def test_only_a_trusted_proxy_says_who_calls(environ: Environ, trusted: str, add
     assert client_of(Request(scope)).ip_address == address
 
 
-@pytest.mark.sees("chat.public_url", "auth.refresh_token_days")
+@pytest.mark.sees("chat.public_url", "auth.refresh_token_expire_days")
 @pytest.mark.parametrize(("public_url", "secure"), [("https://chat.example", True), ("http://chat.example", False)])
 def test_cookies_stay_on_tls_and_live_as_long_as_a_session_can_be_renewed(
     environ: Environ, public_url: str, secure: bool
 ) -> None:
-    environ(chat__public_url=public_url, auth__refresh_token_days="3")
+    environ(chat__public_url=public_url, auth__refresh_token_expire_days="3")
     answer = Response()
     set_session(answer, TokenPair("access", "refresh", datetime.now(UTC), uuid4()), gateway_settings())
     cookies = [value.decode().lower() for name, value in answer.raw_headers if name == b"set-cookie"]

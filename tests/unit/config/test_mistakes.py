@@ -97,8 +97,14 @@ def test_mistake_names_place_and_remedy(load: Load, department: str, parts: tupl
 
 @pytest.mark.sees("vector_db.distance_metric")
 def test_a_distance_no_store_measures_is_refused(load: Load) -> None:
-    assert "vector_db.distance_metric" in _message(load, "vector_db: {distance_metric: dot}")
+    assert "vector_db.distance_metric" in _message(load, "vector_db: {distance_metric: manhattan}")
     assert load("vector_db: {distance_metric: cosine}").settings.vector_db.distance_metric == "cosine"
+
+
+@pytest.mark.sees("observability.metrics.provider")
+def test_metrics_in_a_format_nobody_offers_are_refused(load: Load) -> None:
+    assert "observability.metrics.provider" in _message(load, "observability: {metrics: {provider: statsd}}")
+    assert load("observability: {metrics: {provider: prometheus}}").settings.observability.metrics.enabled
 
 
 def test_production_needs_a_signing_key_and_no_debugging(load: Load) -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from config import reference
 from config.models import Settings
-from config.translations import KEYS, OPTIONS, REFERENCES, todays_entry, todays_key
+from config.reading.translations import KEYS, OPTIONS, REFERENCES, todays_entry, todays_key
 from tests.unit.config.conftest import Load
 
 OVERLAY = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 
 from core.telemetry import job
 from jobs.worker import offered_metrics
+from services.worker.container import worker_settings
 
 LOOPBACK = "127.0.0.1"
 
@@ -57,3 +59,26 @@ def test_metrics_that_are_switched_off_are_not_served() -> None:
     with capture_logs() as lines, offered_metrics(LOOPBACK, None):
         pass
     assert lines == []
+
+
+@pytest.mark.sees("observability.metrics.enabled", "observability.metrics.host", "observability.metrics.port")
+@pytest.mark.parametrize("enabled", [True, False])
+def test_metrics_are_served_where_the_settings_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, enabled: bool
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.2", 0))
+        port = free.getsockname()[1]
+    chosen = {"enabled": str(enabled).lower(), "host": "127.0.0.2", "port": str(port)}
+    for key, value in chosen.items():
+        monkeypatch.setenv(f"FOUNDRY__observability__metrics__{key}", value)
+    monkeypatch.setenv("FOUNDRY__redis__host", "redis.example")
+    monkeypatch.setenv("FOUNDRY_DATA_DIR", str(tmp_path))
+    settings = worker_settings()
+    url = f"http://127.0.0.2:{port}/metrics"
+    with offered_metrics(settings.metrics_host, settings.metrics_port):
+        if enabled:
+            assert httpx.get(url, trust_env=False).status_code == 200
+        else:
+            with pytest.raises(httpx.ConnectError):
+                httpx.get(url, trust_env=False)

@@ -63,6 +63,7 @@ async def test_a_host_that_is_a_path_is_a_socket() -> None:
     await client.aclose()
 
 
+@pytest.mark.sees("queue.broker_url")
 @pytest.mark.parametrize(
     ("redis", "broker", "expected"),
     [

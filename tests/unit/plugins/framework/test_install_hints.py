@@ -12,7 +12,7 @@ from plugins.framework.install_hints import how_to_install
     [
         ("chromadb", "pip install 'knowledge-foundry[chroma]'"),
         ("sentence_transformers", "pip install 'knowledge-foundry[torch]'"),
-        ("lxml.etree", "pip install 'knowledge-foundry[saml]'"),
+        ("signxml.algorithms", "pip install 'knowledge-foundry[saml]'"),
         ("a_library_nobody_has", "pip install a-library-nobody-has"),
         ("hypothesis", "pip install hypothesis"),
     ],

@@ -25,17 +25,17 @@ SIZES = {"chunk_size": 40, "chunk_overlap": 0, "min_chunk_size": 1, "max_chunk_s
 
 @pytest.mark.sees(
     "auth.password_min_length",
-    "auth.password_require_uppercase",
-    "auth.password_require_number",
-    "auth.password_require_special",
+    "auth.require_uppercase",
+    "auth.require_numbers",
+    "auth.require_special_chars",
 )
 @pytest.mark.parametrize(
     ("change", "password"),
     [
         ({"password_min_length": 8}, "Sh0rt-pw"),
-        ({"password_require_uppercase": False}, "no upper c4se at all!"),
-        ({"password_require_number": False}, "No number at all!"),
-        ({"password_require_special": False}, "NoSpecialAt4ll"),
+        ({"require_uppercase": False}, "no upper c4se at all!"),
+        ({"require_numbers": False}, "No number at all!"),
+        ({"require_special_chars": False}, "NoSpecialAt4ll"),
     ],
 )
 def test_a_password_is_judged_as_the_settings_say(change: dict[str, object], password: str) -> None:

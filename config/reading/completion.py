@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from config.layers import Leaf
 from config.mistakes import Mistake
 from config.models import KINDS, PluginEntry, PluginSettings, Settings
-from config.references import resolve_settings
+from config.reading.layers import Leaf
+from config.reading.references import resolve_settings
 from core.plugin_kinds import SETTINGS_KEYS, entry_key
 
 

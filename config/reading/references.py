@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from config.layers import Leaf, Tree
 from config.mistakes import Mistake
 from config.models import Settings
-from config.sources import FILE_SUFFIX, read_secret_file
-from config.variables import Missing
+from config.reading.layers import Leaf, Tree
+from config.reading.sources import FILE_SUFFIX, read_secret_file
+from config.reading.variables import Missing
 
 SECRET = "secret://"
 SETTING = "setting://"

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from config.entries import STORES
-from config.layers import Leaf, Tree, plain
 from config.mistakes import Mistake, is_secret
 from config.notices import Notice
+from config.reading.entries import STORES
+from config.reading.layers import Leaf, Tree, plain
 from core.plugin_kinds import SETTINGS_KEYS
 
 OPTIONAL = tuple(SETTINGS_KEYS[kind] for kind in ("llm", "reranker", "auth", "notifier", "cache", "rate_limiter"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeAlias
 
-from config.layers import Leaf
 from config.mistakes import Mistake, masked
 from config.models import KINDS, MIN_JWT_SECRET, Settings
+from config.reading.layers import Leaf
 from core.plugin_kinds import entry_key
 
 Wrong: TypeAlias = Callable[..., Mistake]

@@ -107,7 +107,7 @@ def _json_or_text(value: str) -> Any:
 
 
 def _display(path: Path) -> str:
-    return f"config/{path.name}" if path.parent == Path(__file__).parent else str(path)
+    return f"config/{path.name}" if path.parent == Path(__file__).parents[1] else str(path)
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:

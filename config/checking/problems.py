@@ -9,10 +9,10 @@ from typing import Any, get_args
 import pydantic
 from pydantic import BaseModel
 
-from config.entries import WRITTEN
-from config.layers import Leaf
 from config.mistakes import Mistake, masked
 from config.models import Settings
+from config.reading.entries import WRITTEN
+from config.reading.layers import Leaf
 
 _TYPES = {
     "model_type": "a mapping of keys",

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from config.celery import celery_as_queue
-from config.entries import by_name
 from config.mistakes import Mistake
 from config.notices import Notice
+from config.reading.celery import celery_as_queue
+from config.reading.entries import by_name
 from core.plugin_kinds import SETTINGS_KEYS
 
 Value = Callable[[Any], Any]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pydantic
 
-from config.checks import concerned, cross_check
-from config.entries import WRITTEN
-from config.layers import Leaf
+from config.checking.checks import concerned, cross_check
+from config.checking.problems import as_mistakes
 from config.mistakes import Mistake
 from config.models import Settings
-from config.problems import as_mistakes
+from config.reading.entries import WRITTEN
+from config.reading.layers import Leaf
 from core.plugin_kinds import SETTINGS_KEYS
 
 
