@@ -23,7 +23,7 @@ from chat_app.ui.caller import CALLER, ChatCaller, caller
 from chat_app.ui.history import History
 from chat_app.ui.uploads import Dropped, keep_empty_files, take_in, until_read
 from core.errors import KnowledgeFoundryError
-from core.events import DoneEvent, RefusalEvent, ReplacedEvent, StageEvent, TokenEvent
+from core.events import DoneEvent, StageEvent
 from services.answers.runs import AnswerRun
 from services.bootstrap import Services
 
@@ -189,19 +189,12 @@ class Conversation:
             whole: Each frame says all of it; the page may have missed what came before it was ready.
         """
         cl.user_session.set(_RUN, run)
-        text, shown, stage = "", "", ""
+        shown, stage = "", ""
         async for frame in run.frames(FRAME_S):
             for event in frame:
-                match event:
-                    case StageEvent():
-                        stage = texts.stage(event)
-                    case TokenEvent():
-                        text += event.text
-                    case ReplacedEvent() | RefusalEvent():
-                        text = event.text
-                    case _:
-                        pass
-            linked = _linked(run, texts.split_begun_marker(text)[0]) or stage
+                if isinstance(event, StageEvent):
+                    stage = texts.stage(event)
+            linked = _linked(run, texts.split_begun_marker(run.said.text)[0]) or stage
             if linked != shown and (whole or not linked.startswith(shown)):
                 await message.stream_token(linked, is_sequence=True)
             elif linked != shown:

@@ -33,8 +33,8 @@ class AnswerFold:
     refused: bool = False
     usage: UsageEvent | None = None
     notices: list[NoticeEvent] = field(default_factory=list)
+    sentences: list[SentenceEvent] = field(default_factory=list)
     _citations: dict[int, Citation] = field(default_factory=dict)
-    _sentences: list[SentenceEvent] = field(default_factory=list)
 
     def add(self, event: AnswerEvent) -> None:
         """Take the next event in; those that change nothing a reader sees are passed over."""
@@ -42,13 +42,13 @@ class AnswerFold:
             case TokenEvent():
                 self.text += event.text
             case ReplacedEvent():
-                self.text, self._citations, self._sentences = event.text, {}, []
+                self.text, self._citations, self.sentences = event.text, {}, []
             case RefusalEvent():
                 self.text, self.refused = event.text, True
             case CitationEvent():
                 self._citations[event.citation.number] = event.citation
             case SentenceEvent():
-                self._sentences.append(event)
+                self.sentences.append(event)
             case NoticeEvent():
                 self.notices.append(event)
             case UsageEvent():
@@ -67,7 +67,7 @@ class AnswerFold:
         return StoredAnswer(
             text=self.text or error,
             citations=self.citations,
-            sentences=tuple(self._sentences),
+            sentences=tuple(self.sentences),
             notices=tuple(notice.text for notice in self.notices),
             confidential=any(notice.kind is NoticeKind.CONFIDENTIAL for notice in self.notices),
             outcome=outcome.value,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from core.errors import KnowledgeFoundryError
 from core.events import (
     AnswerEvent,
     Citation,
-    CitationEvent,
     DoneEvent,
-    NoticeEvent,
     Outcome,
     RefusalEvent,
     ReplacedEvent,
@@ -21,6 +19,7 @@ from core.events import (
     Support,
     TokenEvent,
 )
+from services.answers.fold import AnswerFold
 
 _QUOTE = 240
 UNSUPPORTED = " [not in the sources]"
@@ -28,14 +27,9 @@ _MARKED = "Sentences marked “not in the sources” are not supported by the pa
 
 
 @dataclass(slots=True)
-class ReadAnswer:
+class ReadAnswer(AnswerFold):
     """An answer after its last event."""
 
-    text: str = ""
-    citations: list[Citation] = field(default_factory=list)
-    sentences: list[SentenceEvent] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    refused: bool = False
     done: DoneEvent | None = None
     as_of: datetime | None = None
 
@@ -68,7 +62,7 @@ class ReadAnswer:
                 "outcome": outcome,
                 "unsupported": [self.text[one.start : one.end].strip() for one in self.unsupported],
                 "citations": [citation.model_dump(mode="json") for citation in self.citations],
-                "notices": self.notices,
+                "notices": [notice.text for notice in self.notices],
                 "as_of": self.as_of.isoformat() if self.as_of else None,
             },
             ensure_ascii=False,
@@ -85,26 +79,18 @@ async def read(events: AsyncIterable[AnswerEvent], write: Callable[[str], None] 
     answer = ReadAnswer()
     show = write or (lambda _: None)
     async for event in events:
+        answer.add(event)
         match event:
-            case TokenEvent():
-                answer.text += event.text
+            case TokenEvent() | RefusalEvent():
                 show(event.text)
-            case SentenceEvent():
-                answer.sentences.append(event)
-                if event.support is Support.UNSUPPORTED:
-                    show(UNSUPPORTED)  # the event comes right behind its text
             case ReplacedEvent():
-                answer.text, answer.citations, answer.sentences = event.text, [], []
                 show(f"\n\n{event.text}")
-            case RefusalEvent():
-                answer.text, answer.refused = event.text, True
-                show(event.text)
-            case CitationEvent():
-                answer.citations.append(event.citation)
-            case NoticeEvent():
-                answer.notices.append(event.text)
+            case SentenceEvent() if event.support is Support.UNSUPPORTED:
+                show(UNSUPPORTED)  # the event comes right behind its text
             case DoneEvent():
                 answer.done = event
+            case _:
+                pass
     if answer.done is None or answer.done.outcome is Outcome.FAILED:
         reason = answer.done.error if answer.done else "it ended in the middle"
         raise KnowledgeFoundryError(f"The question could not be answered: {reason}.")
@@ -113,8 +99,8 @@ async def read(events: AsyncIterable[AnswerEvent], write: Callable[[str], None] 
 
 def sources(answer: ReadAnswer) -> str:
     """The numbered sources and the notices, ready to print below the text."""
-    lines = [f"  {_source(citation)}" for citation in sorted(answer.citations, key=lambda one: one.number)]
-    notices = [*answer.notices, *([_MARKED] if answer.unsupported else [])]
+    lines = [f"  {_source(citation)}" for citation in answer.citations]
+    notices = [*(notice.text for notice in answer.notices), *([_MARKED] if answer.unsupported else [])]
     return "\n".join([*lines, *(f"  Note: {notice}" for notice in notices)])
 
 
