@@ -53,7 +53,7 @@ def create_app(settings: GatewaySettings, opened: OpenServices = open_reloader) 
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.allowed_origins),
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-CSRF-Token"],
         allow_credentials=False,
     )

@@ -112,7 +112,6 @@ class RefusalReason(StrEnum):
     NOT_IN_DOCUMENTS = "not_in_documents"
     NO_DOCUMENTS = "no_documents"
     UNSAFE_QUESTION = "unsafe_question"
-    NO_PROVIDER = "no_provider"
     CONFIDENTIAL = "confidential"
     MODEL_NOT_ALLOWED = "model_not_allowed"
 

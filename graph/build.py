@@ -1,7 +1,7 @@
 """In which order do the steps follow?
 
     guard → contextualize → retrieve → rerank → weigh → generate → verify → (end | refuse)
-       └───────────────────────────────────────── refuse ◀── weigh, generate
+       └───────────────────────────────────────── refuse ◀── weigh, generate, verify
 
 No checkpointer: one would serialise the whole process, and history is kept by ``services.answers.conversations``.
 """

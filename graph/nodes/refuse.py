@@ -17,7 +17,6 @@ _TEXT = {
     "An administrator can mark a model on your own machines as local.",
     RefusalReason.MODEL_NOT_ALLOWED: "Your organisation allows none of the models that are set up. "
     "An administrator can change its list.",
-    RefusalReason.NO_PROVIDER: "No language model could be reached. Please try again in a moment.",
 }
 
 _NO_FILES = (

@@ -1,4 +1,7 @@
-"""How does everything run on a machine that has nothing? PostgreSQL and Redis as our own child processes."""
+"""How everything runs on a machine that has nothing: PostgreSQL and Redis as our own child processes.
+
+They are started, watched and tethered here, and know nothing of what they are for. Others call ``embedded_services``.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -202,3 +203,13 @@ def test_every_error_of_the_tree_has_a_status() -> None:
         kinds.extend(kind.__subclasses__())
     own = [kind for kind in kinds if kind.__module__ == "core.errors"]
     assert {kind for kind in own if kind not in gateway_errors.STATUS} == set()
+
+
+async def test_a_program_of_an_allowed_origin_may_use_every_method_that_routes_have(tmp_path: Path) -> None:
+    settings = replace(settings_of_tests(tmp_path), allowed_origins=("https://portal.example",))
+    app = create_app(settings)
+    methods = {method for route in app.routes for method in getattr(route, "methods", None) or ()} - {"HEAD", "OPTIONS"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as web:
+        for method in methods:
+            asked = {"Origin": "https://portal.example", "Access-Control-Request-Method": method}
+            assert (await web.options("/api/v1/chats", headers=asked)).status_code == 200, method

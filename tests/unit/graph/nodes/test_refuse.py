@@ -58,5 +58,5 @@ async def test_the_three_nearest_files_are_named_once_each(desk: Desk) -> None:
 
 
 async def test_what_was_searched_is_told_only_where_the_search_decided(desk: Desk) -> None:
-    event = await refusal(desk, {"refusal": RefusalReason.NO_PROVIDER, "searched_documents": 12})
+    event = await refusal(desk, {"refusal": RefusalReason.UNSAFE_QUESTION, "searched_documents": 12})
     assert event.searched == ""
