@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+ROOMS_OF = [
+    *("", "chat_app", "chat_app/gateway", "plugins", "plugins/llm", "plugins/parser"),
+    *("graph", "db", "core", "config", "admin_app"),
+]
 GUIDES = ("docs/architecture.md", "CONTRIBUTING.md")
 _NAMED = re.compile(r"`((?:[\w.]+/)+[\w.]*)`")
 _MEMBER = re.compile(r"`(\w+)` (?:of|in) `((?:\w+/)+\w+\.py)`")
@@ -23,15 +27,7 @@ def test_every_path_that_a_guide_names_exists(guide: str) -> None:
 
 def _exists(path: str) -> bool:
     # Rooms of a package are named as they are called in its row of the table.
-    places: tuple[Path, ...] = (
-        ROOT,
-        ROOT / "chat_app",
-        ROOT / "plugins",
-        ROOT / "plugins/llm",
-        ROOT / "plugins/parser",
-    )
-    places += (ROOT / "graph", ROOT / "db", ROOT / "core", ROOT / "chat_app/gateway")
-    return any((place / path).exists() for place in places) or "KIND" in path
+    return any((ROOT / package / path).exists() for package in ROOMS_OF) or "KIND" in path
 
 
 @pytest.mark.parametrize("guide", GUIDES)
