@@ -14,7 +14,8 @@ class AuthSettings(Section):
 
     jwt_secret_key: SecretStr = Field(
         SecretStr(""),
-        description="Key that signs access tokens, 32 characters or more; required in prod, made by `foundry up` else.",
+        description="Key that signs access tokens, 32 characters or more; required in production, made by `foundry up` "
+        "else.",
     )
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = Field("HS256", description="How access tokens are signed.")
     access_token_expire_minutes: int = Field(60, ge=1, le=1440, description="Life of an access token.")

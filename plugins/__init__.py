@@ -1,5 +1,5 @@
 """Everything that can be swapped: one folder a kind, one folder in it an implementation.
 
 ``interfaces`` holds the contracts, ``framework`` what finds, checks, builds and fences plugins, ``vendors`` what
-several plugins of one maker share.
+they share of outside services and libraries.
 """

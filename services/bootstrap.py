@@ -1,7 +1,7 @@
 """How is the application put together?
 
-The composition root of every process, and with ``services.worker.container`` the only module that knows concrete
-classes. Everything it opens is closed in reverse order, whatever happened between.
+The composition root of every process; ``services.worker.container`` adds what only a worker has. Everything it opens is
+closed in reverse order, whatever happened between.
 """
 
 from __future__ import annotations

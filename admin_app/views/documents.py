@@ -82,7 +82,7 @@ def _said(item: dict[str, Any]) -> str:
 
 def _detail(api: ApiClient, item: dict[str, Any]) -> None:
     with st.container(horizontal=True):
-        read_again = st.button("Read again", help="Parse and index the newest version once more.")
+        read_again = st.button("Read again", help="Parse and index the version that answers once more.")
         versions.offer_new(api, item)
         deletion.offer(
             api,

@@ -10,7 +10,7 @@ from admin_app.api_client import ApiClient, ApiProblem
 from admin_app.views import lists
 
 KINDS = {
-    "vectors": "Vectors: those without rows go, documents without them are read again",
+    "vectors": "Vectors: those without rows go, documents without them get them again",
     "expired": "Expired sessions, links, keys and cached answers",
     "statistics": "How often terms occur, counted again",
     "files": "Stored files against their digests, and unused ones",

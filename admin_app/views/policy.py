@@ -20,8 +20,8 @@ def show(api: ApiClient) -> None:
     st.caption(
         "Rules for what is there; nothing is added on this page. Documents come on the page Documents. Collections "
         "cannot be made in this version: General is for everybody, and files of somebody's own have one each. A model "
-        "is an entry under `plugins.llm` in the configuration file of the installation; operators change its options "
-        "under Settings."
+        "is an entry under `plugins.llm_providers` in the configuration file of the installation; operators change its "
+        "options under Settings."
     )
     _collections(api)
     _models(api)

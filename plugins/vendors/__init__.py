@@ -1,4 +1,4 @@
-"""What several plugins of one maker share: their errors as ours, their servers, their classes.
+"""What plugins share of the services and libraries they use: their errors as ours, their servers, their classes.
 
 Plugins alone call these.
 """

@@ -19,9 +19,12 @@ app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 def show(
     prefix: Annotated[str, typer.Argument(help="Only keys that start like this, such as database.")] = "",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the built-in defaults.")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what a file or the environment sets.")] = False,
 ) -> None:
-    """Print every setting with its value and the layer it came from; secrets are masked."""
+    """Print every setting with its value and the layer it came from; secrets are masked.
+
+    What was saved in the admin app is not among the layers: its page Settings shows that.
+    """
     loaded = load_settings()
     # On standard error, like all that is said beside the result.
     for one in fitted(loaded).notices:

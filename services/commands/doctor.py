@@ -35,7 +35,7 @@ class Finding:
 
 def doctor(
     data_dir: DataDir = None,
-    only: Annotated[str, typer.Option(help="Only parts with this name, such as worker or postgres.")] = "",
+    only: Annotated[str, typer.Option(help="Only parts with this name, such as worker or postgresql.")] = "",
 ) -> None:
     """Look at the machine, the settings and everything that runs. Exit code 1 when something needs attention."""
     findings = [] if only else list(_machine())

@@ -24,7 +24,10 @@ def maintain(
     kind: Annotated[MaintenanceKind | None, typer.Argument(help="Kind of upkeep. Default: all.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Put vectors, statistics and files right, remove what has expired. Exit code 1 when something stays wrong."""
+    """Put vectors, statistics and files right, remove what has expired or is kept no longer.
+
+    Exit code 1 when something stays wrong.
+    """
     reports = run(_maintain([kind] if kind else list(MaintenanceKind), data_dir))
     for report in reports:
         typer.echo(f"{report.kind}: {report.found} found, {report.repaired} put right")

@@ -23,7 +23,10 @@ def migrate(
         False
     ),
 ) -> None:
-    """Bring the database up to date; with FOUNDRY_SUPERUSER_PASSWORD set, also make the roles and the database."""
+    """Bring the database up to date; with a superuser, also make the roles and the database.
+
+    A superuser comes from FOUNDRY_SUPERUSER_PASSWORD (and FOUNDRY_SUPERUSER), or is named in database.user.
+    """
     run(_migrate(data_dir, with_account=not no_account))
 
 

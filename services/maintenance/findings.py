@@ -11,7 +11,7 @@ class MaintenanceKind(StrEnum):
     """What is looked at.
 
     Attributes:
-        VECTORS: Vectors without rows, which go, and rows without vectors, which are read again.
+        VECTORS: Vectors without rows, which go, and rows without vectors, which get them again.
         EXPIRED: Sessions, links, keys, cached answers and reports that nobody can use any more.
         STATISTICS: How often terms occur, counted again.
         FILES: Stored files against their digests; files that nothing has.

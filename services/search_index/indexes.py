@@ -226,7 +226,7 @@ def _require_size(wanted: int, embedding: EmbeddingProvider) -> None:
     if size != wanted:
         raise ConfigurationError(
             f"vector_db.vector_size is {wanted}, but the model {embedding.model_name} makes vectors of {size}.",
-            next_step=f"Set vector_db.vector_size to {size}, or choose another model in plugins.embedding.",
+            next_step=f"Set vector_db.vector_size to {size}, or choose another model in plugins.embedding_models.",
         )
 
 

@@ -82,7 +82,8 @@ def targets(routes: Sequence[Route], asked: str, clearance: Clearance) -> list[T
     tiers = _tiers(routes, wanted)
     if not tiers:
         raise ProviderError(
-            f"No entry takes the model {wanted}.", next_step="Name it under routing.models of an entry in plugins.llm."
+            f"No entry takes the model {wanted}.",
+            next_step="Name it under routing.models of an entry in plugins.llm_providers.",
         )
     near = [(route, tier) for route, tier in tiers if route.local or not clearance.local_only]
     if not near:
