@@ -99,15 +99,12 @@ async def own_stack(
     """
     folder = prepare_folder(folder)
     os.environ.update({"FOUNDRY__storage__data_dir": str(folder), **(overrides or {})})
-    loaded = await asyncio.to_thread(required_settings)
-    settings = loaded.settings
+    settings = (await asyncio.to_thread(required_settings)).settings
     require_space(folder)
     with only_instance(folder) as lock:
         if lock.left_by is not None:
             say(f"The last run (process {lock.left_by}) ended without cleaning up; going on from where it was.")
         check(settings)
-        for notice in (await asyncio.to_thread(fitted, loaded)).notices:
-            say(str(notice))
         async with embedded_services(
             folder, say=say, with_postgres=not settings.database.host, with_redis=not settings.redis.host
         ) as endpoints:
@@ -117,7 +114,11 @@ async def own_stack(
                 say(said_of(superuser))
                 environment |= own_roles(folder)
             os.environ.update(environment)
-            settings = load_settings().settings
+            loaded = load_settings()
+            settings = loaded.settings
+            # Not before the secrets are there, or a plugin that needs one would seem not to fit.
+            for notice in (await asyncio.to_thread(fitted, loaded)).notices:
+                say(str(notice))
             await bring_up_to_date(settings, superuser)
             published = {"FOUNDRY__storage__data_dir": str(folder), **(overrides or {}), **environment}
             write_secret_file(folder / PUBLISHED, json.dumps(published, indent=1))
