@@ -320,7 +320,7 @@ class IngestionPipeline:
 
     async def _retry_or_fail(self, lease: Lease, error: KnowledgeFoundryError) -> str:
         log.warning("ingestion_interrupted", task_id=str(lease.task_id), reason=error.code, attempt=lease.token)
-        if lease.token >= MAX_ATTEMPTS:
+        if lease.token >= self._max_attempts:
             return await self._fail(lease, error.code, error.message, error.next_step or "Try again later.")
         try:
             # The lease runs out at once; the sweep enqueues it again.

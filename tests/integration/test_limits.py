@@ -16,7 +16,7 @@ async def test_a_store_that_is_back_counts_again_once_it_was_left_alone_for_a_wh
 ) -> None:
     async with (
         Redis.from_url(f"unix://{tmp_path}/none.sock") as redis,
-        counting_in(redis, rest_s=rest_s, editor_per_hour=2) as limits,
+        counting_in(redis, rest_s=rest_s, role_limits={"editor": "2/hour"}) as limits,
     ):
         assert await allowed(limits, EDITOR) == 2
         (tmp_path / "none.sock").symlink_to(redis_socket)

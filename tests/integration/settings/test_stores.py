@@ -222,7 +222,7 @@ async def test_the_first_queue_is_the_one_that_work_goes_into(opened: Opened, re
         ),
         ("llm", {"openai__enabled": "true", "openai__config__api_key": "sk-test"}),
         ("vector_db", {"other__plugin": "plugins.vector_db.pgvector:PgvectorProvider"}),
-        ("embedding", {"other__plugin": "plugins.embedding.onnx:OnnxEmbedding"}),
+        ("embedding", {"default__plugin": "plugins.embedding.onnx:OnnxEmbedding"}),
         ("auth", {"other__plugin": "plugins.auth.jwt:JWTAuthProvider", "other__config__secret_key": "k" * 40}),
     ],
 )
