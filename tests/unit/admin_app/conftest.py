@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def own_main(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_main(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streamlit puts its script in the place of ``__main__``, which processes started later would run again."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    yield
