@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -88,11 +86,8 @@ class Workers:
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
-    # Not pytest's tmp_path: the path of a socket may have little more than 100 characters.
-    folder = Path(tempfile.mkdtemp(prefix="foundry-redis-"))
-    with running_redis(folder) as server:
+    with running_redis() as server:
         yield server
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,30 +1,37 @@
-"""How do browser tests get a running application and a browser?"""
+"""How do browser tests get a running application and a browser?
+
+Gateway, worker and admin app run once for all tests here, each of which has an organisation of its own; who needs other
+settings, or an installation with nobody else in it, starts one.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shutil
-import socket
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
-import httpx
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, async_playwright, expect
 
-from config.loader import load_settings
-from core.identity import Role
-from services.bootstrap import open_services
-from services.setup import create_organization
-from tests.fixtures.application import PASSWORD
-from tests.support.waiting import until
+from db.roles import OWNER_ROLE
+from tests.e2e.site import (
+    GATEWAY,
+    WORKER,
+    Site,
+    StartAdmin,
+    StartGateway,
+    StartSite,
+    add_organization,
+    new_site,
+    running,
+    running_admin,
+)
+from tests.fixtures.application import settings_of
+from tests.fixtures.postgres import PostgresServer
+from tests.fixtures.redis import running_redis
 
-EMAIL = "ada@alpha.example"
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -36,56 +43,8 @@ ARGUMENTS = (
 )
 # A worker builds its model at its first document, and two test processes share the cores.
 expect.set_options(timeout=45_000)
-ADMIN = Path(__file__).resolve().parents[2] / "admin_app" / "main.py"
-
-
-@dataclass
-class Site:
-    """The application as a person reaches it."""
-
-    url: str
-    browser: Browser
-    folder: Path
-    complaints: list[str] = field(default_factory=list)
-
-    @asynccontextmanager
-    async def visit(self, *, phone: bool = False, dark: bool = False) -> AsyncIterator[Page]:
-        """A signed-in browser window of its own."""
-        async with self.window(phone=phone, dark=dark) as context:
-            yield await self.sign_in(context)
-
-    @asynccontextmanager
-    async def window(self, *, phone: bool = False, dark: bool = False) -> AsyncIterator[BrowserContext]:
-        """A browser window that nobody has signed in with."""
-        context = await self.browser.new_context(
-            viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]  # the type is a TypedDict of the library
-            color_scheme="dark" if dark else "light",
-            is_mobile=phone,
-            has_touch=phone,
-        )
-        context.set_default_timeout(45_000)
-        try:
-            yield context
-        finally:
-            await context.close()
-
-    async def sign_in(self, context: BrowserContext, email: str = EMAIL) -> Page:
-        """Through the form, until the chat is there."""
-        page = await context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", self._note_request)
-        await page.goto(self.url)
-        await page.fill("[name=email]", email)
-        await page.fill("[name=password]", PASSWORD)
-        await page.click("button")
-        # Before the socket is there Chainlit takes no files.
-        await page.wait_for_selector("#upload-button")
-        return page
-
-    def _note_request(self, request: object) -> None:
-        url = str(getattr(request, "url", ""))
-        if not url.startswith((self.url, self.url.replace("http", "ws", 1), "blob:", "data:")):
-            self.complaints.append(f"asked elsewhere: {url}")
+FOR_MANY = {"FOUNDRY__ingestion__unpack_archives": "true", "FOUNDRY__rate_limiting__ip_limit": "10000/hour"}
+"""What no test here changes: archives are read, and all come from one address."""
 
 
 @pytest.fixture
@@ -99,85 +58,70 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-StartSite = Callable[..., "asyncio.Future[Site]"]
+@pytest.fixture(scope="package")
+def shared_environment(
+    postgres_server: PostgresServer, migrated_template: str, models_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """Settings of the stack that the tests share: its database, its Redis, its data folder."""
+    name = f"shared_{uuid4().hex[:12]}"
+    postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template} OWNER {OWNER_ROLE}")
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "models").symlink_to(models_dir)
+    with running_redis() as redis:
+        yield {**settings_of(postgres_server, name, redis.path, folder), **FOR_MANY}
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="package")
+def shared_gateway(shared_environment: dict[str, str]) -> Iterator[str]:
+    """Its gateway's address; a worker runs beside it."""
+    folder = Path(shared_environment["FOUNDRY__storage__data_dir"])
+    with running(shared_environment, folder, GATEWAY, WORKER) as address:
+        yield address
+
+
+@pytest.fixture(scope="package")
+def admin(shared_gateway: str, shared_environment: dict[str, str]) -> Iterator[str]:
+    """The address of its admin app."""
+    with running_admin(shared_gateway, Path(shared_environment["FOUNDRY__storage__data_dir"])) as address:
+        yield address
 
 
 @pytest.fixture
-async def start_site(environment: dict[str, str], browser: Browser, tmp_path: Path) -> AsyncIterator[StartSite]:
-    """Starts gateway and worker as processes of their own, with settings beside the ordinary ones."""
-    async with AsyncExitStack() as stack:
+async def site(shared_gateway: str, shared_environment: dict[str, str], browser: Browser) -> Site:
+    """The shared stack, and an organisation of this test alone."""
+    return await new_site(shared_gateway, shared_environment, browser)
+
+
+@pytest.fixture
+def start_gateway(
+    shared_gateway: str, shared_environment: dict[str, str], browser: Browser, tmp_path: Path
+) -> Iterator[StartGateway]:
+    """Starts another gateway on the shared stores, with settings of its own, for a new organisation."""
+    with ExitStack() as stack:
 
         async def start(**settings: str) -> Site:
-            port = _free_port()
-            environ = {**environment, "FOUNDRY__chat__port": str(port), **settings}
-            await _first_person(environ)
-            for module in ("chat_app.asgi", "jobs.worker"):
-                await stack.enter_async_context(_process((module,), environ, tmp_path))
-            site = Site(f"http://127.0.0.1:{port}", browser, tmp_path)
-            await _until_answers(f"{site.url}/readyz", tmp_path / "chat_app.asgi.log")
-            return site
-
-        yield start  # type: ignore[misc]  # a coroutine function is what is awaited
-
-
-@pytest.fixture
-async def start_admin(tmp_path: Path) -> AsyncIterator[Callable[[Site], Awaitable[str]]]:
-    """Starts the admin app beside a site; it gets the gateway's address and nothing else. Returns its own."""
-    async with AsyncExitStack() as stack:
-
-        async def start(site: Site) -> str:
-            port = _free_port()
-            options = ("streamlit", "run", str(ADMIN), f"--server.port={port}", "--server.address=127.0.0.1")
-            await stack.enter_async_context(_process(options, {"FOUNDRY_API_URL": site.url}, tmp_path))
-            address = f"http://127.0.0.1:{port}"
-            await _until_answers(f"{address}/_stcore/health", tmp_path / "streamlit.log")
-            return address
+            address = stack.enter_context(running({**shared_environment, **settings}, tmp_path, GATEWAY))
+            return await new_site(address, shared_environment, browser)
 
         yield start
 
 
-async def _first_person(environ: dict[str, str]) -> None:
-    async with open_services(load_settings(environ=environ)) as services:
-        await create_organization(
-            services.database,
-            name="alpha",
-            email=EMAIL,
-            password=PASSWORD,
-            role=Role.OPERATOR,
-            max_users=5,
-            max_documents=1000,
-        )
+@pytest.fixture
+def start_site(environment: dict[str, str], browser: Browser, tmp_path: Path) -> Iterator[StartSite]:
+    """Starts an installation with stores of its own; its only organisation is called alpha."""
+    with ExitStack() as stack:
+
+        async def start() -> Site:
+            await add_organization(environment, "alpha")
+            address = stack.enter_context(running(environment, tmp_path, GATEWAY, WORKER))
+            return Site(address, "alpha", environment, browser)
+
+        yield start
 
 
-@asynccontextmanager
-async def _process(arguments: tuple[str, ...], environ: dict[str, str], folder: Path) -> AsyncIterator[None]:
-    with (folder / f"{arguments[0]}.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", *arguments, env={**os.environ, **environ}, stdout=log, stderr=log
-        )
-    try:
-        yield
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), 30)
-
-
-async def _until_answers(url: str, log: Path) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
-
-        async def answers() -> bool:
-            with suppress(httpx.TransportError):
-                return (await client.get(url)).status_code == 200
-            return False
-
-        try:
-            await until(answers, every_s=0.1)
-        except AssertionError as error:
-            raise AssertionError(await asyncio.to_thread(log.read_text, encoding="utf-8")) from error
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+@pytest.fixture
+def start_admin(tmp_path: Path) -> Iterator[StartAdmin]:
+    """Starts an admin app beside a site; returns its address."""
+    with ExitStack() as stack:
+        yield lambda site: stack.enter_context(running_admin(site.url, tmp_path))

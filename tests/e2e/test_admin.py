@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import httpx
@@ -12,31 +11,31 @@ from playwright.async_api import BrowserContext, Cookie, FilePayload, Locator, P
 
 from config.loader import load_settings
 from core.identity import Role
-from services.bootstrap import Services, open_services
-from services.setup import create_organization, local_principal
-from tests.e2e.conftest import DESKTOP, EMAIL, PHONE, Site, StartSite
+from services.bootstrap import open_services
+from services.setup import local_principal
+from tests.e2e.site import DESKTOP, PHONE, Site, StartAdmin, StartGateway, StartSite, add_organization
 from tests.fixtures.application import PASSWORD
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 
 
-async def _sign_in(page: Page, password: str, email: str = EMAIL) -> None:
+async def _sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     await page.get_by_label("E-mail").fill(email)
     await page.get_by_label("Password", exact=True).fill(password)
     await page.get_by_role("button", name="Sign in").click()
 
 
 async def test_a_session_outlives_a_reload_and_its_access_token_until_one_signs_out(
-    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
+    start_gateway: StartGateway, start_admin: StartAdmin
 ) -> None:
     # Tokens of a minute are renewed at each call, so that each reload comes with used refresh tokens.
-    site: Site = await start_site(FOUNDRY__auth__access_token_minutes="1")
-    address = await start_admin(site)
+    site = await start_gateway(FOUNDRY__auth__access_token_minutes="1")
+    address = start_admin(site)
     async with site.window() as context:
         page = await context.new_page()
         await page.goto(f"{address}/people")
-        await _sign_in(page, PASSWORD)
+        await _sign_in(page, site.email)
         await expect(page.get_by_text("Add somebody")).to_be_visible()
         first = await _session_cookie(context)
         assert first["httpOnly"]
@@ -66,17 +65,13 @@ async def _session_cookie(context: BrowserContext) -> Cookie:
     return cookie
 
 
-async def test_documents_from_upload_to_deletion(
-    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
-) -> None:
-    site: Site = await start_site()
-    address = await start_admin(site)
+async def test_documents_from_upload_to_deletion(site: Site, admin: str) -> None:
     async with site.window() as context:
         page = await context.new_page()
-        await page.goto(address)
-        await _sign_in(page, "wrong")
+        await page.goto(admin)
+        await _sign_in(page, site.email, "wrong")
         await expect(page.get_by_text("E-mail or password is wrong.")).to_be_visible()
-        await _sign_in(page, PASSWORD)
+        await _sign_in(page, site.email)
         await expect(page.get_by_text("No documents yet.")).to_be_visible()
         note = FilePayload(name="note.md", mimeType="text/markdown", buffer=b"The relief valve opens at 6 bar.")
         await page.set_input_files("input[type=file]", [note])
@@ -112,15 +107,11 @@ async def _nothing_is_cut_off(page: Page) -> None:
             await expect(action).to_be_in_viewport()
 
 
-async def test_an_earlier_version_is_compared_and_answers_again(
-    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
-) -> None:
-    site: Site = await start_site()
-    address = await start_admin(site)
+async def test_an_earlier_version_is_compared_and_answers_again(site: Site, admin: str) -> None:
     async with site.window() as context:
         page = await context.new_page()
-        await page.goto(address)
-        await _sign_in(page, PASSWORD)
+        await page.goto(admin)
+        await _sign_in(page, site.email)
         for pressure in (b"6", b"8"):
             content = b"The relief valve opens at %s bar." % pressure
             note = FilePayload(name="note.md", mimeType="text/markdown", buffer=content)
@@ -139,15 +130,11 @@ async def test_an_earlier_version_is_compared_and_answers_again(
         await expect(page.get_by_text("Version 1 answers now.")).to_be_visible()
 
 
-async def test_settings_are_tried_saved_and_taken_back(
-    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
-) -> None:
-    site: Site = await start_site()
-    address = await start_admin(site)
+async def test_settings_are_tried_saved_and_taken_back(site: Site, admin: str) -> None:
     async with site.window() as context:
         page = await context.new_page()
-        await page.goto(address)
-        await _sign_in(page, PASSWORD)
+        await page.goto(admin)
+        await _sign_in(page, site.email)
         await page.get_by_role("link", name="Settings").click()
         await page.get_by_role("tab", name="Change").click()
         await _choose(page, "retrieval.rerank_top_k")
@@ -172,15 +159,11 @@ async def test_settings_are_tried_saved_and_taken_back(
         await expect(page.get_by_text("it was worse")).to_be_visible()
 
 
-async def test_a_collection_becomes_confidential_and_models_are_named(
-    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]]
-) -> None:
-    site: Site = await start_site()
-    address = await start_admin(site)
+async def test_a_collection_becomes_confidential_and_models_are_named(site: Site, admin: str) -> None:
     async with site.window() as context:
         page = await context.new_page()
-        await page.goto(address)
-        await _sign_in(page, PASSWORD)
+        await page.goto(admin)
+        await _sign_in(page, site.email)
         await page.get_by_role("link", name="Data rules").click()
         await _choose(page, "Confidential: local models only")
         await expect(page.get_by_text("General is confidential from now on.")).to_be_visible()
@@ -194,15 +177,11 @@ async def test_a_collection_becomes_confidential_and_models_are_named(
         await expect(page.get_by_role("combobox").first).to_have_value("Confidential: local models only")
 
 
-async def test_collections_and_people_are_deleted_once_their_names_were_written(
-    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]], services: Services
-) -> None:
-    site: Site = await start_site()
-    address = await start_admin(site)
+async def test_collections_and_people_are_deleted_once_their_names_were_written(site: Site, admin: str) -> None:
     async with site.window() as context:
         page = await context.new_page()
-        await page.goto(address)
-        await _sign_in(page, PASSWORD)
+        await page.goto(admin)
+        await _sign_in(page, site.email)
         note = FilePayload(name="note.md", mimeType="text/markdown", buffer=b"The relief valve opens at 6 bar.")
         await page.set_input_files("input[type=file]", [note])
         await page.get_by_role("button", name="Upload 1").click()
@@ -217,14 +196,15 @@ async def test_collections_and_people_are_deleted_once_their_names_were_written(
         await _delete(page, "General")
         await expect(page.get_by_text(_gone("General", "With it went 1 document, 1 file."))).to_be_visible()
         await page.get_by_role("link", name="People").click()
-        await page.get_by_role("textbox", name="E-mail").fill("vera@alpha.example")
+        vera = site.colleague("vera")
+        await page.get_by_role("textbox", name="E-mail").fill(vera)
         await page.get_by_role("textbox", name="First password").fill(PASSWORD)
         await page.get_by_role("button", name="Add", exact=True).click()
-        await expect(page.get_by_text("vera@alpha.example can sign in now.")).to_be_visible()
-        await page.get_by_role("button", name="vera@alpha.example").click()
-        await _delete(page, "vera@alpha.example")
-        await expect(page.get_by_text(_gone("vera@alpha.example"))).to_be_visible()
-    await _all_removed(services, 2)
+        await expect(page.get_by_text(f"{vera} can sign in now.")).to_be_visible()
+        await page.get_by_role("button", name=vera).click()
+        await _delete(page, vera)
+        await expect(page.get_by_text(_gone(vera))).to_be_visible()
+    await _all_removed(site, 2)
 
 
 def _gone(name: str, what: str = "") -> re.Pattern[str]:
@@ -232,35 +212,36 @@ def _gone(name: str, what: str = "") -> re.Pattern[str]:
     return re.compile(rf"{re.escape(name)} (is gone\. {re.escape(what)}|answers no more; the rest)")
 
 
-async def _all_removed(services: Services, count: int) -> None:
+async def _all_removed(site: Site, count: int) -> None:
     """So many receipts are complete, with nothing left."""
-    principal = await local_principal(services)
+    async with open_services(load_settings(environ=site.environ)) as services:
+        principal = await local_principal(services, site.email)
 
-    async def complete() -> bool:
-        return all(receipt.completed_at for receipt in await services.removal.receipts(principal))
+        async def complete() -> bool:
+            return all(receipt.completed_at for receipt in await services.removal.receipts(principal))
 
-    await until(complete, every_s=0.2)
-    receipts = await services.removal.receipts(principal)
+        await until(complete, every_s=0.2)
+        receipts = await services.removal.receipts(principal)
     assert len(receipts) == count
     assert not any(receipt.left for receipt in receipts)
 
 
 async def test_organisations_are_deleted_once_their_names_were_written_ones_own_too(
-    start_site: StartSite, start_admin: Callable[[Site], Awaitable[str]], environment: dict[str, str]
+    start_site: StartSite, start_admin: StartAdmin
 ) -> None:
-    site: Site = await start_site()
-    await _add_organization(environment, "beta", Role.OPERATOR)
-    await _add_organization(environment, "gamma", Role.ADMIN)
+    site = await start_site()
+    await add_organization(site.environ, "beta", first="admin")
+    await add_organization(site.environ, "gamma", first="admin", role=Role.ADMIN)
     await _hand_in(site, "admin@gamma.example")
-    address = await start_admin(site)
+    address = start_admin(site)
     async with site.window() as context:
         page = await context.new_page()
         await page.goto(address)
-        await _sign_in(page, PASSWORD, "admin@gamma.example")
+        await _sign_in(page, "admin@gamma.example")
         await expect(page.get_by_role("link", name="People")).to_be_visible()
         await expect(page.get_by_role("link", name="Organisations")).to_have_count(0)
         await page.get_by_role("button", name="Sign out").click()
-        await _sign_in(page, PASSWORD)
+        await _sign_in(page, site.email)
         await page.get_by_role("link", name="Organisations").click()
         await expect(page.get_by_text("Nothing was deleted yet.")).to_be_visible()
         await _choose(page, "gamma (1 account, 1 document")
@@ -271,27 +252,14 @@ async def test_organisations_are_deleted_once_their_names_were_written_ones_own_
         await expect(page.get_by_text("Deleting it signs you out")).to_be_visible()
         await _delete(page, "alpha")
         await expect(page.get_by_text("alpha answers nobody any more, and you are signed out.")).to_be_visible()
-        await _sign_in(page, PASSWORD)
+        await _sign_in(page, site.email)
         await expect(page.get_by_text("E-mail or password is wrong.")).to_be_visible()
         await expect(page.get_by_role("link", name="Organisations")).to_have_count(0)
-        await _sign_in(page, PASSWORD, "admin@beta.example")
+        await _sign_in(page, "admin@beta.example")
         await page.get_by_role("link", name="Organisations").click()
         await _choose(page, "beta (1 account, 0 documents")
         await expect(page.get_by_text("beta has the only operator of this installation.")).to_be_visible()
         await expect(page.get_by_role("button", name="Delete …")).to_have_count(0)
-
-
-async def _add_organization(environment: dict[str, str], name: str, role: Role) -> None:
-    async with open_services(load_settings(environ=environment)) as services:
-        await create_organization(
-            services.database,
-            name=name,
-            email=f"admin@{name}.example",
-            password=PASSWORD,
-            role=role,
-            max_users=5,
-            max_documents=100,
-        )
 
 
 async def _hand_in(site: Site, email: str) -> None:

@@ -10,7 +10,7 @@ from config.loader import load_settings
 from db.engine import create_engine
 from db.maintenance import MaintenanceDatabase
 from services.connections import maintenance_address
-from tests.e2e.conftest import Site, StartSite
+from tests.e2e.site import Site
 from tests.e2e.test_chat import ask, drop
 
 pytestmark = pytest.mark.browser
@@ -20,8 +20,7 @@ NEW = {"valve.md": b"# Valve\n\nThe relief valve of the Zwiebelturm opens at 8 b
 QUESTION = "At which pressure does the relief valve of the Zwiebelturm open?"
 
 
-async def test_an_earlier_day_is_chosen_in_the_conversation(start_site: StartSite, environment: dict[str, str]) -> None:
-    site: Site = await start_site()
+async def test_an_earlier_day_is_chosen_in_the_conversation(site: Site) -> None:
     async with site.visit() as page:
         for files in (OLD, NEW):
             await drop(page, files)
@@ -29,7 +28,7 @@ async def test_an_earlier_day_is_chosen_in_the_conversation(start_site: StartSit
             await expect(page.locator("[data-kf=receipt][data-state=completed]")).to_have_count(
                 1 if files is OLD else 2
             )
-            await _answered_for_a_year(environment)
+            await _answered_for_a_year(site)
         await _choose_an_earlier_day(page)
         await ask(page, QUESTION)
         await expect(page.locator(".ai-message").last).to_contain_text("opens at 6 bar")
@@ -43,15 +42,17 @@ async def test_an_earlier_day_is_chosen_in_the_conversation(start_site: StartSit
     assert site.complaints == []
 
 
-async def _answered_for_a_year(environment: dict[str, str]) -> None:
+async def _answered_for_a_year(site: Site) -> None:
     """The first version was handed in a year ago."""
-    database = MaintenanceDatabase(create_engine(maintenance_address(load_settings(environ=environment).settings)))
+    database = MaintenanceDatabase(create_engine(maintenance_address(load_settings(environ=site.environ).settings)))
     async with database.transaction() as session:
         await session.execute(
             text(
                 "UPDATE version_periods SET valid_from = now() - interval '1 year' WHERE version_id IN"
-                " (SELECT id FROM document_versions WHERE number = 1)"
-            )
+                " (SELECT id FROM document_versions WHERE number = 1 AND organization_id ="
+                " (SELECT id FROM organizations WHERE name = :name))"
+            ),
+            {"name": site.organization},
         )
     await database.close()
 

@@ -8,10 +8,8 @@ import pytest
 from PIL import Image
 from playwright.async_api import FilePayload, Page, expect
 
-from tests.e2e.conftest import Site, StartSite
+from tests.e2e.site import Site
 from tests.fixtures.documents import pdf_pages
-from tests.servers.model_server import Fault
-from tests.servers.openai_server import MODEL, OpenAIServer
 
 pytestmark = pytest.mark.browser
 
@@ -22,13 +20,14 @@ MANUAL = [
 
 
 async def ask(page: Page, question: str) -> None:
-
+    """As a person types it."""
     await page.click("#chat-input")
     await page.keyboard.type(question)
     await page.keyboard.press("Enter")
 
 
 async def drop(page: Page, files: dict[str, bytes]) -> None:
+    """Put files beside the question that is being written."""
     await page.set_input_files(
         "input[type=file] >> nth=0",
         [
@@ -39,8 +38,7 @@ async def drop(page: Page, files: dict[str, bytes]) -> None:
     await expect(page.locator("#chat-submit")).to_be_enabled()
 
 
-async def test_from_sign_in_to_the_highlighted_page(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_from_sign_in_to_the_highlighted_page(site: Site) -> None:
     async with site.visit() as page:
         await drop(page, {"manual.pdf": pdf_pages(MANUAL), "broken.pdf": pdf_pages(MANUAL)[:700]})
         await ask(page, "Who tests the emergency valve?")
@@ -91,59 +89,3 @@ async def _expect_highlight(page: Page) -> None:
     tops = [y / picture.height for _, y in yellow]
     # pdf_pages writes the second line 24 points under the first, which stands at 72 of 842 points.
     assert 0.09 < min(tops) < max(tops) < 0.13
-
-
-async def test_tokens_stream_and_stop_ends_the_models_call(start_site: StartSite) -> None:
-    async with OpenAIServer().running() as server:
-        site: Site = await start_site(**model_of(server))
-        async with site.visit() as page:
-            await drop(page, {"refunds.md": b"# Refunds\n\nRefunds take 14 days after the goods came back.\n"})
-            await ask(page, "How long do refunds take?")
-            answer = page.locator(".ai-message").last
-            await expect(answer).to_contain_text("Refunds take 14 days")
-            await expect(answer.locator('a[href="#cite-1"]')).to_be_visible()
-            assert server.bodies[-1]["stream"] is True
-            server.fault = Fault.ENDLESS
-            await ask(page, "How long do refunds take in the end?")
-            await server.until_opened(2)
-            await expect(page.locator(".ai-message").last).to_contain_text("Refunds take 14 days")
-            await page.click("#stop-button")
-            await server.until_cancelled(1)
-            await expect(page.get_by_text("Stopped. What was said so far is kept.")).to_be_visible()
-            await page.reload()
-            await expect(page.get_by_text("Stopped. What was said so far is kept.")).to_be_visible()
-
-
-async def test_a_closed_browser_does_not_stop_the_answer(start_site: StartSite) -> None:
-    async with OpenAIServer().running() as server:
-        site: Site = await start_site(**model_of(server))
-        async with site.window() as context:
-            page = await site.sign_in(context)
-            await drop(page, {"refunds.md": b"# Refunds\n\nRefunds take 14 days after the goods came back.\n"})
-            server.fault = Fault.HELD
-            await ask(page, "How long do refunds take?")
-            await server.until_opened(1)
-            address = page.url
-            await page.close()
-            # Back while the answer is still being made: it goes on before the reader's eyes.
-            page = await context.new_page()
-            await page.goto(address)
-            await expect(page.get_by_text("How long do refunds take?").last).to_be_visible()
-            server.release.set()
-            await expect(page.locator(".ai-message").last).to_contain_text("Refunds take 14 days")
-            await page.close()
-            page = await context.new_page()
-            await page.goto(address)
-            await expect(page.locator("[data-kf=sources]")).to_have_count(1)
-            await expect(page.locator(".ai-message").last).to_contain_text("Refunds take 14 days")
-    assert (server.opened, server.finished, server.cancelled) == (1, 1, 0)
-
-
-def model_of(server: OpenAIServer) -> dict[str, str]:
-    """Settings with which the server is the language model."""
-    return {
-        "FOUNDRY_IGNORE_MODEL_KEYS": "",
-        "OPENAI_BASE_URL": server.base_url,
-        "OPENAI_API_KEY": "test",
-        "OPENAI_MODEL": MODEL,
-    }

@@ -10,10 +10,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from services.answers.starters import SAMPLES, sample_starters
-from tests.e2e.conftest import Site, StartSite
-from tests.e2e.test_chat import drop, model_of
-from tests.servers.model_server import Fault
-from tests.servers.openai_server import OpenAIServer
+from tests.e2e.site import Site, StartGateway
+from tests.e2e.test_chat import drop
 
 pytestmark = pytest.mark.browser
 
@@ -33,8 +31,7 @@ async def _asked(page: Page, question: str) -> None:
     await expect(page.locator("[data-kf=sources]")).to_have_count(before + 1)
 
 
-async def test_a_new_conversation_has_its_address_and_is_there_after_reloading(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_a_new_conversation_has_its_address_and_is_there_after_reloading(site: Site) -> None:
     async with site.visit() as page:
         await drop(page, VALVE)
         await _asked(page, QUESTION)
@@ -51,8 +48,7 @@ async def test_a_new_conversation_has_its_address_and_is_there_after_reloading(s
     assert site.complaints == []
 
 
-async def test_an_answer_opened_again_is_copied_rated_and_in_view(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_an_answer_opened_again_is_copied_rated_and_in_view(site: Site) -> None:
     async with site.visit() as page:
         await drop(page, VALVE)
         await _asked(page, QUESTION)
@@ -77,8 +73,7 @@ async def test_an_answer_opened_again_is_copied_rated_and_in_view(start_site: St
     assert site.complaints == []
 
 
-async def test_from_ones_files_both_ways_back_lead_to_the_conversation(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_from_ones_files_both_ways_back_lead_to_the_conversation(site: Site) -> None:
     async with site.visit() as page:
         await drop(page, VALVE)
         await _asked(page, QUESTION)
@@ -95,28 +90,8 @@ async def test_from_ones_files_both_ways_back_lead_to_the_conversation(start_sit
     assert site.complaints == []
 
 
-async def test_while_somebody_waits_the_stage_is_said_also_to_whoever_comes_back(start_site: StartSite) -> None:
-    async with OpenAIServer().running() as server:
-        site: Site = await start_site(**model_of(server))
-        async with site.visit() as page:
-            await drop(page, VALVE)
-            server.fault = Fault.HELD
-            await page.fill("#chat-input", QUESTION)
-            await page.click("#chat-submit")
-            answer = page.locator(".ai-message").last
-            await expect(answer).to_contain_text("Writing the answer …")
-            await page.reload()
-            await expect(answer).to_contain_text("Writing the answer …")
-            await expect(page.locator("#stop-button")).to_be_visible()
-            server.release.set()
-            await expect(answer).to_contain_text("Refunds take 14 days")
-            await expect(answer).not_to_contain_text("Writing the answer")
-            await expect(page.locator("#stop-button")).to_have_count(0)
-    assert site.complaints == []
-
-
-async def test_what_draws_pages_runs_before_the_first_page_is_opened(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_what_draws_pages_runs_before_the_first_page_is_opened(start_gateway: StartGateway) -> None:
+    site = await start_gateway()
     async with site.visit() as page:
         while not _drawing(site):
             await page.wait_for_timeout(100)
@@ -130,8 +105,7 @@ def _drawing(site: Site) -> list[psutil.Process]:
     return [child for one in ours for child in one.children() if "plugins.parser.sandbox.child" in child.cmdline()]
 
 
-async def test_conversations_are_named_after_questions_and_found_by_what_was_said(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_conversations_are_named_after_questions_and_found_by_what_was_said(site: Site) -> None:
     async with site.visit() as page:
         await drop(page, VALVE)
         listed = page.locator("#thread-history")
@@ -155,8 +129,7 @@ async def test_conversations_are_named_after_questions_and_found_by_what_was_sai
     assert site.complaints == []
 
 
-async def test_an_empty_file_says_so_and_the_help_flows(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_an_empty_file_says_so_and_the_help_flows(site: Site) -> None:
     async with site.visit() as page:
         await page.click("#readme-button")
         paragraphs = page.get_by_role("dialog").get_by_role("article")
@@ -173,8 +146,7 @@ async def test_an_empty_file_says_so_and_the_help_flows(start_site: StartSite) -
     assert site.complaints == []
 
 
-async def test_the_first_page_fits_a_phone(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_the_first_page_fits_a_phone(site: Site) -> None:
     starters = sample_starters()
     async with site.visit() as page:
         await drop(page, {one.file: (CORPUS / one.file).read_bytes() for one in starters})

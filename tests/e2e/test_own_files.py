@@ -9,15 +9,14 @@ from email.message import EmailMessage
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.conftest import EMAIL, Site, StartSite
+from tests.e2e.site import Site
 from tests.e2e.test_chat import ask, drop
 from tests.fixtures.application import PASSWORD
 
 pytestmark = pytest.mark.browser
-VERA = "vera@alpha.example"
 
 
-async def _add_viewer(page: Page) -> None:
+async def _add_viewer(page: Page, email: str) -> None:
     added = await page.evaluate(
         """async ([email, password]) => {
             const csrf = document.cookie.split("; ").find((part) => part.startsWith("kf_csrf=")).slice(8);
@@ -25,7 +24,7 @@ async def _add_viewer(page: Page) -> None:
             const body = JSON.stringify({ email, password, role: "viewer" });
             return (await fetch("/api/v1/users", { method: "POST", headers, body })).status;
         }""",
-        [VERA, PASSWORD],
+        [email, PASSWORD],
     )
     assert added == 201
 
@@ -34,12 +33,10 @@ async def _documents(page: Page) -> int:
     return int(await page.evaluate("fetch('/api/v1/documents').then((r) => r.json()).then((page) => page.total)"))
 
 
-async def test_a_viewers_own_files_are_found_and_removed_and_nobody_else_sees_them(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_a_viewers_own_files_are_found_and_removed_and_nobody_else_sees_them(site: Site) -> None:
     async with site.visit() as ada, site.window() as context:
-        assert EMAIL != VERA
-        await _add_viewer(ada)
-        vera = await site.sign_in(context, VERA)
+        await _add_viewer(ada, site.colleague("vera"))
+        vera = await site.sign_in(context, site.colleague("vera"))
         await drop(vera, {"pay.txt": b"The keeper of the Zwiebelturm earns 4711 crowns.", "old.txt": b"An old note."})
         await ask(vera, "What does the keeper of the Zwiebelturm earn?")
         await expect(vera.locator("[data-kf=receipt][data-state=completed]")).to_have_count(2)
@@ -66,7 +63,7 @@ async def test_a_viewers_own_files_are_found_and_removed_and_nobody_else_sees_th
         page = await stranger.new_page()
         await page.goto(f"{site.url}/files")
         await expect(page.locator("[name=email]")).to_be_visible()
-        await page.fill("[name=email]", VERA)
+        await page.fill("[name=email]", site.colleague("vera"))
         await page.fill("[name=password]", PASSWORD)
         await page.click("button")
         await expect(page.locator("h1")).to_have_text("Your files")
@@ -74,8 +71,7 @@ async def test_a_viewers_own_files_are_found_and_removed_and_nobody_else_sees_th
     assert site.complaints == []
 
 
-async def test_files_in_a_dropped_file_have_receipts_under_its_own_and_many_are_counted(start_site: StartSite) -> None:
-    site: Site = await start_site(FOUNDRY__ingestion__unpack_archives="true")
+async def test_files_in_a_dropped_file_have_receipts_under_its_own_and_many_are_counted(site: Site) -> None:
     async with site.visit() as page:
         await drop(page, {"offer.eml": _offer(), "notes.zip": _notes(24)})
         await page.click("#chat-submit")
@@ -120,12 +116,11 @@ def _notes(count: int) -> bytes:
     return buffer.getvalue()
 
 
-async def test_a_question_about_a_mail_is_answered_from_what_is_attached_to_it(start_site: StartSite) -> None:
+async def test_a_question_about_a_mail_is_answered_from_what_is_attached_to_it(site: Site) -> None:
     message = EmailMessage()
     message["Subject"], message["From"] = "Offer", "a@example.com"
     message.set_content("See the attachment.")
     message.add_attachment(b"The pump of the Zwiebelturm costs 4711 crowns.", "text", "plain", filename="prices.txt")
-    site: Site = await start_site()
     async with site.visit() as page:
         await drop(page, {"offer.eml": message.as_bytes()})
         await ask(page, "What does the pump of the Zwiebelturm cost?")

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.conftest import Site, StartSite
+from tests.e2e.site import Site
 from tests.e2e.test_chat import ask, drop
 
 pytestmark = pytest.mark.browser
@@ -22,8 +22,7 @@ def _mail() -> bytes:
     return message.as_bytes()
 
 
-async def test_attachments_stand_under_the_mail_they_came_with(start_site: StartSite) -> None:
-    site: Site = await start_site()
+async def test_attachments_stand_under_the_mail_they_came_with(site: Site) -> None:
     async with site.visit() as page:
         await drop(page, {"inspection.eml": _mail()})
         await ask(page, "")

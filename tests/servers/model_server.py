@@ -88,10 +88,12 @@ class ModelServer(ABC):
         return {"model": body["model"], "max_tokens": longest, "temperature": body.get("temperature")}
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Self]:
-        """Listen on a free port of the loopback address."""
+    async def running(self, port: int = 0) -> AsyncIterator[Self]:
+        """Listen on a port of the loopback address; on a free one unless told."""
         with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
+            # Connections of a server that ended a moment ago may still be closing.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", port))
             self.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
             config = uvicorn.Config(
                 Starlette(routes=self.routes()),
