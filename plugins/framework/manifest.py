@@ -66,7 +66,7 @@ def read_manifest(path: Path) -> Manifest:
         ConfigurationError: It cannot be read or says something that is not allowed.
     """
     try:
-        return Manifest.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Manifest.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path.parent.name}/{path.name} cannot be read: {error}") from error
     except ValidationError as error:

@@ -1,7 +1,7 @@
 """Does the command line keep its word, from an empty folder on?
 
 Real processes, real stores. One `foundry up` runs for all that may share it; commands that start their own stores
-use a second folder.
+use a second folder. Short commands are forked from a process that has imported them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import httpx
 import pytest
 
 from plugins.framework.manifest import discover
+from tests.support.command_server import CommandServer, command_server
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 240
@@ -34,6 +35,8 @@ class Foundry:
 
     folder: Path
     options: dict[str, str] = field(default_factory=dict)
+    server: CommandServer | None = None
+    """Without one, every command starts from nothing."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -50,10 +53,18 @@ class Foundry:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run to the end."""
+        if self.server is not None:
+            return self.server.run(arguments, self.environ)
         return subprocess.run(
             [sys.executable, "-m", "services.commands.cli", *arguments],
             cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CommandServer]:
+    with command_server() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +81,12 @@ def make_folder(path: Path, models: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[tuple[Foundry, str]]:
+def running(
+    tmp_path_factory: pytest.TempPathFactory, models: Path, server: CommandServer
+) -> Iterator[tuple[Foundry, str]]:
     """`foundry up` on free ports, and what it printed until it was ready; ended by SIGTERM."""
     folder = make_folder(tmp_path_factory.mktemp("up") / "data", models)
-    foundry = Foundry(folder, {"FOUNDRY__chat__port": free_port(), "FOUNDRY__admin__port": free_port()})
+    foundry = Foundry(folder, {"FOUNDRY__chat__port": free_port(), "FOUNDRY__admin__port": free_port()}, server)
     with subprocess.Popen(
         [sys.executable, "-m", "services.commands.cli", "up", "--no-browser"],
         cwd=ROOT, env=foundry.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -321,8 +334,8 @@ def test_demo_in_a_scratch_folder_answers_and_ends_with_0(models: Path, tmp_path
     assert not (tmp_path / "unused" / "postgres").exists()
 
 
-def test_commands_without_a_running_stack_start_their_own(models: Path, tmp_path: Path) -> None:
-    foundry = Foundry(make_folder(tmp_path / "data", models))
+def test_commands_without_a_running_stack_start_their_own(models: Path, server: CommandServer, tmp_path: Path) -> None:
+    foundry = Foundry(make_folder(tmp_path / "data", models), server=server)
     (tmp_path / "leave.md").write_bytes(LEAVE)
     migrated = foundry("migrate")
     assert (migrated.returncode, "up to date" in migrated.stderr) == (0, True), migrated.stderr

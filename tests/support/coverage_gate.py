@@ -63,7 +63,7 @@ def shares(data: Path, config: Path, gates: Mapping[str, float]) -> list[Share]:
     for name, file in files.items():
         path = PurePath(name)
         if path.is_absolute():
-            path = path.relative_to(ROOT)
+            path = path.relative_to(config.resolve().parent)
         share = found.get(path.parts[0])
         if share is None:
             continue

@@ -54,7 +54,7 @@ def list_prices(host: str) -> Mapping[str, Price]:
 @cache
 def price_lists() -> Mapping[str, PriceList]:
     """All lists by host."""
-    return _File.model_validate(yaml.safe_load(FILE.read_text(encoding="utf-8"))).vendors
+    return _File.model_validate(yaml.load(FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)).vendors
 
 
 def cost_usd(prices: Mapping[str, Price], input_tokens: int, output_tokens: int, model: str) -> float:
