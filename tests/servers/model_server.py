@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.support.waiting import until
+from tests.servers.loopback import loopback, serving, stop_listening
 
 WORDS = ("Refunds ", "take ", "14 ", "days ", "[1].")
 
@@ -90,36 +89,15 @@ class ModelServer(ABC):
     @asynccontextmanager
     async def running(self, port: int = 0) -> AsyncIterator[Self]:
         """Listen on a port of the loopback address; on a free one unless told."""
-        with socket.socket() as listener:
-            # Connections of a server that ended a moment ago may still be closing.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port))
+        with loopback(port) as listener:
             self.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            config = uvicorn.Config(
-                Starlette(routes=self.routes()),
-                ws="none",
-                lifespan="off",
-                log_level="critical",
-                timeout_graceful_shutdown=1,
-            )
-            server = self._server = uvicorn.Server(config)
-            task = asyncio.create_task(server.serve(sockets=[listener]))
-            try:
-                await until(lambda: server.started)
+            async with serving(Starlette(routes=self.routes()), listener) as self._server:
                 yield self
-            finally:
-                server.should_exit = True
-                await task
-                for connection in list(server.server_state.connections):
-                    connection.transport.close()
 
     def kill(self) -> None:
-        """End like a killed process: what was sent arrives, connections close, nobody listens any more."""
+        """End like a killed process."""
         assert self._server is not None
-        for listener in self._server.servers:
-            listener.close()
-        for connection in list(self._server.server_state.connections):
-            connection.transport.close()
+        stop_listening(self._server)
 
     async def until_cancelled(self, count: int) -> None:
         """Wait until so many calls were ended by the other side; at most 30 s."""

@@ -60,10 +60,11 @@ def shares(data: Path, config: Path, gates: Mapping[str, float]) -> list[Share]:
         report = Path(folder) / "coverage.json"
         counted.json_report(outfile=str(report))
         files = json.loads(report.read_text(encoding="utf-8"))["files"]
+    root = config.resolve().parent
     for name, file in files.items():
         path = PurePath(name)
-        if path.is_absolute():
-            path = path.relative_to(config.resolve().parent)
+        if path.is_relative_to(root):
+            path = path.relative_to(root)
         share = found.get(path.parts[0])
         if share is None:
             continue
