@@ -11,6 +11,8 @@ PYTEST = $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 # The fast lane: no PostgreSQL, no Redis, no browser, no model to build (tests/unit/conftest.py sees to it).
 FAST := tests/unit tests/architecture tests/docs
 export VENV PYTHON
+# Set in many containers; then every process compiles anew all that it imports, which takes half of its start.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-fast coverage lint lint-ruff lint-format lint-types lint-imports bench eval hooks \
@@ -25,8 +27,8 @@ run: install ## start everything, index the sample documents, answer one questio
 demo: install ## a try in a scratch folder: prints the cited answer and ends (0 well, 1 with the reason)
 	@exec $(BIN)/foundry up --demo $(ARGS)
 
-test: install-dev lint ## lint, then all tests (TESTS="tests/unit/core" for some)
-	$(PYTEST) $(TESTS) $(ARGS)
+test: install-dev lint ## lint, then all tests (TESTS="tests/unit/core" for some; COUNTED=1 as `make coverage`)
+	$(if $(COUNTED),@$(MAKE) --no-print-directory coverage,$(PYTEST) $(TESTS) $(ARGS))
 
 test-fast: install-dev ## the tests that start no server, in under a minute (TESTS="tests/unit/core" for some)
 	$(PYTEST) $(or $(TESTS),$(FAST)) $(ARGS)
@@ -42,7 +44,8 @@ coverage: install-dev ## all tests, counted; fails where a package is below its 
 	$(BIN)/coverage combine -q --data-file=.coverage/data .coverage
 	$(BIN)/python -m tests.support.coverage_gate --data .coverage/data $(if $(TESTS),--only-show)
 
-lint: lint-ruff lint-format lint-types lint-imports ## ruff, mypy --strict, import contracts
+lint: install-dev ## ruff, mypy --strict, import contracts
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint-ruff lint-format lint-types lint-imports
 
 lint-ruff: install-dev
 	$(BIN)/ruff check .

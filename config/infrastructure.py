@@ -17,7 +17,7 @@ class AppSettings(Section):
     """The application as a whole."""
 
     name: str = Field("Knowledge Foundry", min_length=1, description="Name shown to people.")
-    version: str = Field("0.3.0", description="Version shown to people and in the API.")
+    version: str = Field("0.4.0", description="Version shown to people and in the API.")
     environment: Environment = Field("development", description="Whether dev.yaml, staging.yaml or prod.yaml applies.")
     debug: bool = Field(False, description="Errors of the API say where they came from; refused in production.")
     hot_reload: bool = Field(False, description="Apply changed YAML while running.")
