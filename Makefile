@@ -44,8 +44,7 @@ coverage: install-dev ## all tests, counted; fails where a package is below its 
 	$(BIN)/coverage combine -q --data-file=.coverage/data .coverage
 	$(BIN)/python -m tests.support.coverage_gate --data .coverage/data $(if $(TESTS),--only-show)
 
-lint: install-dev ## ruff, mypy --strict, import contracts
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target lint-ruff lint-format lint-types lint-imports
+lint: lint-ruff lint-format lint-types lint-imports ## ruff, mypy --strict, import contracts
 
 lint-ruff: install-dev
 	$(BIN)/ruff check .

@@ -137,7 +137,7 @@ class RetrievalSettings(Section):
     hybrid_search_weight: Share = Field(0.7, description="Weight of meaning; words have the rest.")
     fusion: Literal["convex", "rrf"] = Field("convex", description="Weighted scores, or reciprocal ranks.")
     rrf_k: int = Field(60, ge=1, description="Of reciprocal rank fusion: the greater, the less first places count.")
-    min_evidence_score: Share = Field(0.25, description="Evidence below it is not enough: the question is refused.")
+    min_evidence_score: Share = Field(0.25, description="Evidence below it is not enough for an answer.")
     max_rewrites: int = Field(
         1, ge=0, le=3, json_schema_extra=LATER, description="Times the question is put differently before refusing."
     )

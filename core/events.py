@@ -3,7 +3,8 @@
 One schema for the chat, the API and the tests. Order: ``stage`` events as the graph moves on; ``token`` events with
 text that was already checked; a ``sentence`` event after each sentence; ``citation`` before the first sentence that
 uses it; ``notice`` at any time; then ``usage`` and, always last, ``done``. A ``refusal`` stands where the text would
-stand. When text that was already shown must go, ``replaced`` carries the whole new text.
+stand; ``closest`` begins a text that is no answer, but names the passages that come closest. When text that was already
+shown must go, ``replaced`` carries the whole new text.
 """
 
 from __future__ import annotations
@@ -125,6 +126,13 @@ class RefusalEvent(_Event):
     searched: str = ""
 
 
+class ClosestEvent(_Event):
+    """No passage says it outright; the passages that come closest follow ``text``, each quoted and cited."""
+
+    type: Literal["closest"] = "closest"
+    text: str
+
+
 class NoticeKind(StrEnum):
     """What a reader should know about how the answer came about."""
 
@@ -167,6 +175,7 @@ class Outcome(StrEnum):
     """How the answer ended."""
 
     ANSWERED = "answered"
+    CLOSEST = "closest"
     REFUSED = "refused"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -190,6 +199,7 @@ AnswerEvent = Annotated[
     | CitationEvent
     | ReplacedEvent
     | RefusalEvent
+    | ClosestEvent
     | NoticeEvent
     | UsageEvent
     | DoneEvent,

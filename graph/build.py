@@ -1,7 +1,7 @@
 """In which order do the steps follow?
 
-    guard → contextualize → retrieve → rerank → weigh → generate → verify → (end | refuse)
-       └───────────────────────────────────────── refuse ◀── weigh, generate, verify
+    guard → contextualize → retrieve → rerank → weigh → generate → verify → end
+      └──────────────────────────────────────────┴─────────┴─────────┴──▶ closest → (end | refuse)
 
 No checkpointer: one would serialise the whole process, and history is kept by ``services.answers.conversations``.
 """
@@ -14,6 +14,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.context import GraphContext
+from graph.nodes.closest import closest
 from graph.nodes.contextualize import contextualize
 from graph.nodes.generate import generate
 from graph.nodes.guard import guard
@@ -38,6 +39,7 @@ def build_graph() -> AnswerGraph:
         "weigh": weigh,
         "generate": generate,
         "verify": verify,
+        "closest": closest,
         "refuse": refuse,
     }
     for name, step in steps.items():
@@ -50,6 +52,7 @@ def build_graph() -> AnswerGraph:
     builder.add_conditional_edges("weigh", _or_refuse("generate"))
     builder.add_conditional_edges("generate", _or_refuse("verify"))
     builder.add_conditional_edges("verify", _or_refuse(END))
+    builder.add_conditional_edges("closest", lambda state: END if state.get("cited") else "refuse")
     builder.add_edge("refuse", END)
     return builder.compile()
 
@@ -62,6 +65,6 @@ async def run(graph: AnswerGraph, question: str, context: GraphContext) -> Answe
 
 def _or_refuse(following: str) -> Any:
     def route(state: AnswerState) -> str:
-        return "refuse" if state.get("refusal") else following
+        return "closest" if state.get("refusal") else following
 
     return route

@@ -18,7 +18,7 @@ import numpy as np
 from sqlalchemy import func, select
 
 from core.errors import ValidationError
-from core.events import AnswerEvent, CitationEvent, RefusalEvent, ReplacedEvent, TokenEvent
+from core.events import Outcome
 from core.identity import Principal, Role
 from core.states import TaskStatus
 from db.models import Task
@@ -244,16 +244,17 @@ async def measure_answers(
         if citations
         else 0,
         "answer_in_text": _mean([_number(row["in_text"]) for row in answerable]),
-        "refused_unanswerable": _mean([_number(row["refused"]) for row in others]),
-        "refused_answerable": _mean([_number(row["refused"]) for row in answerable]),
+        "shown_rate": _mean([_number(row["shown"]) for row in answerable]),
+        "stated_wrongly": _mean([_number(row["outcome"] == Outcome.ANSWERED) for row in others]),
+        "refused_answerable": _mean([_number(row["outcome"] == Outcome.REFUSED) for row in answerable]),
     }, rows
 
 
 async def _one(services: Services, principal: Principal, question: Question) -> dict[str, object]:
     run = await services.answering.ask(principal, question.question)
-    events = [event async for event in run.events()]
+    done = await run.wait()
     await services.chats.delete(principal, run.chat_id)
-    cited = [event.citation for event in events if isinstance(event, CitationEvent)]
+    answered, cited = done.outcome is Outcome.ANSWERED, run.said.citations
     right = [
         citation
         for citation in cited
@@ -261,26 +262,18 @@ async def _one(services: Services, principal: Principal, question: Question) -> 
     ]
     return {
         **asdict(question),
-        "answered": _shown(events),
+        "answered": run.said.text,
         "cited": [{"file": one.filename, "page": one.page, "quote": one.quote} for one in cited],
         "answerable": question.answer is not None,
-        "refused": any(isinstance(event, RefusalEvent) for event in events),
-        "citations": len(cited),
-        "right": len(right),
-        "hit": bool(right),
-        "in_text": question.answer is not None and answer_in([citation.quote for citation in cited], question.answer),
+        "outcome": done.outcome.value,
+        "citations": len(cited) if answered else 0,
+        "right": len(right) if answered else 0,
+        "hit": answered and bool(right),
+        "shown": bool(right),
+        "in_text": answered
+        and question.answer is not None
+        and answer_in([citation.quote for citation in cited], question.answer),
     }
-
-
-def _shown(events: Sequence[AnswerEvent]) -> str:
-    """The text that stood there at the end."""
-    text = ""
-    for event in events:
-        if isinstance(event, TokenEvent):
-            text += event.text
-        elif isinstance(event, ReplacedEvent | RefusalEvent):
-            text = event.text
-    return text
 
 
 def answer_in(quotes: Sequence[str], answer: str) -> bool:

@@ -20,6 +20,11 @@ from plugins.interfaces import CompletionStream, RoutedModel
 
 log = structlog.get_logger(__name__)
 
+NO_MODEL = (
+    "No language model is configured: these are the best matching sentences, word for word; "
+    "whether they answer the question is yours to judge."
+)
+
 
 async def generate(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
     """Write the answer from the evidence.
@@ -30,15 +35,6 @@ async def generate(state: AnswerState, runtime: Runtime[GraphContext]) -> Answer
     """
     context = runtime.context
     await context.emit(StageEvent(stage=Stage.GENERATE))
-    if context.extractive:
-        await context.emit(
-            NoticeEvent(
-                kind=NoticeKind.NO_MODEL,
-                component="llm",
-                text="No language model is configured: these are the best matching sentences, word for word; "
-                "whether they answer the question is yours to judge.",
-            )
-        )
     draft = Draft(state["evidence"], context.emit, state.get("calls", ()))
     changes: AnswerState = {}
     try:
@@ -60,6 +56,8 @@ async def generate(state: AnswerState, runtime: Runtime[GraphContext]) -> Answer
     changes["calls"] = []
     if draft.is_refusal:
         return {**changes, "refusal": RefusalReason.NOT_IN_DOCUMENTS}
+    if context.extractive:
+        await context.emit(NoticeEvent(kind=NoticeKind.NO_MODEL, component="llm", text=NO_MODEL))
     return {**changes, "answer": draft.releaser.text, "cited": draft.releaser.cited}
 
 

@@ -9,6 +9,7 @@ from core.events import (
     AnswerEvent,
     Citation,
     CitationEvent,
+    ClosestEvent,
     NoticeEvent,
     NoticeKind,
     Outcome,
@@ -27,10 +28,12 @@ class AnswerFold:
 
     Attributes:
         refused: The documents do not say it.
+        closest: No passage says it; those that come closest are shown.
     """
 
     text: str = ""
     refused: bool = False
+    closest: bool = False
     usage: UsageEvent | None = None
     notices: list[NoticeEvent] = field(default_factory=list)
     sentences: list[SentenceEvent] = field(default_factory=list)
@@ -45,6 +48,8 @@ class AnswerFold:
                 self.text, self._citations, self.sentences = event.text, {}, []
             case RefusalEvent():
                 self.text, self.refused = event.text, True
+            case ClosestEvent():
+                self.text, self.closest = event.text, True
             case CitationEvent():
                 self._citations[event.citation.number] = event.citation
             case SentenceEvent():

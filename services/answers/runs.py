@@ -225,6 +225,8 @@ class AnsweringService:
             await run(self._graph, question, context)
             if answer.said.refused:
                 outcome = Outcome.REFUSED
+            elif answer.said.closest:
+                outcome = Outcome.CLOSEST
         except asyncio.CancelledError:
             outcome = Outcome.STOPPED
         except KnowledgeFoundryError as problem:

@@ -11,6 +11,7 @@ from core.errors import KnowledgeFoundryError
 from core.events import (
     AnswerEvent,
     Citation,
+    ClosestEvent,
     DoneEvent,
     Outcome,
     RefusalEvent,
@@ -81,7 +82,7 @@ async def read(events: AsyncIterable[AnswerEvent], write: Callable[[str], None] 
     async for event in events:
         answer.add(event)
         match event:
-            case TokenEvent() | RefusalEvent():
+            case TokenEvent() | RefusalEvent() | ClosestEvent():
                 show(event.text)
             case ReplacedEvent():
                 show(f"\n\n{event.text}")

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from core.errors import ValidationError
+from core.events import Outcome
 from core.identity import Principal
 from services import evaluation
 from services.bootstrap import Services, open_services
@@ -71,7 +72,7 @@ def answers_command(
     for name, value in figures.items():
         typer.echo(f"{name:22}{value:>8}")
     for row in rows:
-        wrong = row["refused"] or not row["hit"] if row["answerable"] else not row["refused"]
+        wrong = not row["hit"] if row["answerable"] else row["outcome"] == Outcome.ANSWERED
         if verbose and wrong:
             typer.echo(json.dumps(row, ensure_ascii=False))
     _write(json_file, figures, rows)

@@ -74,6 +74,23 @@ async def test_from_sign_in_to_the_highlighted_page(site: Site) -> None:
     assert site.complaints == []
 
 
+async def test_what_comes_closest_is_shown_as_no_answer_and_opens(site: Site) -> None:
+    async with site.visit() as page:
+        await drop(page, {"manual.pdf": pdf_pages(MANUAL)})
+        await ask(page, "Which oil does the circulation pump of the second boiler need?")
+        answer = page.locator(".ai-message").last
+        await expect(answer).to_contain_text("Nothing here says this outright.")
+        await expect(answer.locator("blockquote").first).to_contain_text(
+            "The circulation pump runs at 1,450 revolutions"
+        )
+        for _ in ("live", "loaded again"):
+            await expect(page.locator("[data-kf=closest]")).to_contain_text("Not an answer.")
+            await page.click('a[href="#cite-1"] >> nth=0')
+            await expect(page.locator("[data-kf=page]")).to_have_text("Page 1 of 2")
+            await page.reload()
+    assert site.complaints == []
+
+
 async def _expect_highlight(page: Page) -> None:
     """The picture shows a yellow band where, and only where, the cited line stands."""
     image = page.locator("[data-kf=picture] img")

@@ -313,11 +313,11 @@ def test_evaluation_measures_and_leaves_nothing_behind(running: tuple[Foundry, s
     )  # fmt: skip
     assert answered.returncode == 0, answered.stderr
     counted = json.loads((tmp_path / "answers.json").read_text(encoding="utf-8"))
-    assert (counted["hit_rate"], counted["refused_unanswerable"]) == (1.0, 1.0)
+    assert (counted["hit_rate"], counted["shown_rate"], counted["stated_wrongly"]) == (1.0, 1.0, 0.0)
     answered_row, refused_row = counted["rows"]
     assert "31 days" in answered_row["answered"]
     assert answered_row["cited"][0]["file"] == "leave.md"
-    assert (refused_row["refused"], refused_row["cited"]) == (True, [])
+    assert (refused_row["outcome"], refused_row["cited"]) == ("refused", [])
     assert "Questions asked: 2 of 2\n" in answered.stderr
     assert len(foundry("user", "list").stdout.splitlines()) <= 2
 

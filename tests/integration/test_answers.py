@@ -57,6 +57,22 @@ async def test_what_the_documents_do_not_say_is_refused(department: Department, 
     assert "handbook.md" in refusal.searched
 
 
+async def test_where_nothing_says_it_the_closest_passages_are_kept_as_such(
+    department: Department, worker: Worker
+) -> None:
+    await department.read(worker, "handbook.md", HANDBOOK)
+    services = department.services
+    run = await services.answering.ask(department.principal, "Who signs for the annual leave of a consultant in Turku?")
+    done = await run.wait()
+    assert done.outcome is Outcome.CLOSEST
+    _, kept = await services.chats.messages(department.principal, run.chat_id)
+    assert kept.outcome == Outcome.CLOSEST
+    assert kept.content.startswith("Nothing here says this outright.")
+    assert kept.citations[0].filename == "handbook.md"
+    assert kept.citations[0].quote.split()[0] in kept.content
+    assert kept.sentences == ()
+
+
 async def test_only_the_files_of_a_question_answer_it_and_only_they_are_said_to_be_searched(
     department: Department, worker: Worker
 ) -> None:

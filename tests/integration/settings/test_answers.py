@@ -90,8 +90,8 @@ async def test_meaning_and_words_are_weighed_as_told(
 
 
 @pytest.mark.sees("retrieval.min_evidence_score")
-@pytest.mark.parametrize(("min_evidence_score", "outcome"), [("0.25", Outcome.ANSWERED), ("1.0", Outcome.REFUSED)])
-async def test_too_little_evidence_is_refused(
+@pytest.mark.parametrize(("min_evidence_score", "outcome"), [("0.25", Outcome.ANSWERED), ("1.0", Outcome.CLOSEST)])
+async def test_too_little_evidence_makes_no_answer(
     pumps: Department, opened: Opened, min_evidence_score: str, outcome: Outcome
 ) -> None:
     async with opened(retrieval__min_evidence_score=min_evidence_score) as services:

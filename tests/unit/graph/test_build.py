@@ -10,6 +10,7 @@ from core.errors import ProviderError, ProviderRateLimitError, ProviderUnavailab
 from core.events import (
     AnswerEvent,
     CitationEvent,
+    ClosestEvent,
     NoticeEvent,
     NoticeKind,
     RefusalEvent,
@@ -24,6 +25,7 @@ from core.events import (
 )
 from graph.citations import cited_numbers
 from graph.context import AnswerSettings
+from graph.nodes.closest import ONE
 from plugins.reranker.none import NoReranker
 from tests.unit.graph.conftest import (
     HANDBOOK,
@@ -37,6 +39,8 @@ from tests.unit.graph.conftest import (
 
 QUESTION = "How many days of vacation does every employee have per year?"
 UNRELATED = "What is the boiling point of tungsten hexafluoride?"
+QUOTED = f"{ONE}\n\n> Every employee has 30 days of vacation per year. [1]"
+"""What is shown when a model finds nothing and the first passage speaks of it."""
 GOOD = ["Every employee ", "has 30 days of vacation", " per year [1", "]. Unused days expire on 31 March [1]."]
 
 
@@ -54,7 +58,7 @@ def shown(events: list[AnswerEvent]) -> str:
     for event in events:
         if isinstance(event, TokenEvent):
             text += event.text
-        elif isinstance(event, ReplacedEvent):
+        elif isinstance(event, ReplacedEvent | ClosestEvent):
             text = event.text
     return text
 
@@ -151,11 +155,12 @@ async def test_a_milder_sign_is_noted_and_answered(desk: Desk) -> None:
     assert answered.retriever.asked != []
 
 
-async def test_a_model_that_finds_no_answer_is_a_refusal_nobody_sees_a_word_of(desk: Desk) -> None:
+async def test_of_a_model_that_finds_no_answer_nobody_sees_a_word_but_the_passages(desk: Desk) -> None:
     for pieces in (["NO_ANSWER"], ["NO", "_ANS", "WER"], list("\n NO_ANSWER."), [" " * 12, "NO_ANSWER"], [""], []):
         answered = await desk.ask(QUESTION, llm=ScriptedModel(pieces))
         assert answered.state["refusal"] is RefusalReason.NOT_IN_DOCUMENTS, pieces
-        assert answered.of(TokenEvent) == []
+        assert [event.text for event in answered.of(ClosestEvent)] == [ONE]
+        assert shown(answered.events) == QUOTED
         assert len(answered.of(UsageEvent)) == 1
 
 
@@ -168,13 +173,20 @@ async def test_an_answer_that_only_begins_like_a_refusal_is_shown(desk: Desk, pi
 
 async def test_a_short_answer_that_is_the_beginning_of_the_refusal_word_is_not_swallowed(desk: Desk) -> None:
     answered = await desk.ask(QUESTION, llm=ScriptedModel(["NO"]))
-    assert [event.text for event in answered.of(TokenEvent)] == ["NO"]
+    assert answered.of(TokenEvent)[0].text == "NO"
 
 
 async def test_an_answer_that_cites_nothing_is_taken_back(desk: Desk) -> None:
     answered = await desk.ask(QUESTION, llm=ScriptedModel(["Every employee has 30 days. ", "I know it [7]."]))
-    assert shown(answered.events) == ""
     assert answered.state["refusal"] is RefusalReason.NOT_IN_DOCUMENTS
+    assert shown(answered.events) == QUOTED
+    assert "I know it" not in answered.state["answer"]
+
+
+async def test_of_what_nothing_speaks_of_no_passage_is_shown(desk: Desk) -> None:
+    answered = await desk.ask(UNRELATED)
+    assert answered.of(ClosestEvent) == []
+    assert answered.of(CitationEvent) == []
     assert isinstance(answered.events[-1], RefusalEvent)
 
 

@@ -13,6 +13,7 @@ from core.events import (
     AnswerEvent,
     Citation,
     CitationEvent,
+    ClosestEvent,
     DoneEvent,
     NoticeEvent,
     NoticeKind,
@@ -121,6 +122,15 @@ async def test_replaced_text_takes_the_place_of_what_was_shown() -> None:
 async def test_an_answer_without_a_source_is_not_a_cited_one() -> None:
     answer = await answers.read(stream(TokenEvent(text="Thirty days."), DONE))
     assert not answer.cited
+
+
+async def test_passages_that_come_closest_are_printed_and_are_no_answer() -> None:
+    written: list[str] = []
+    events = (ClosestEvent(text="Closest:"), TokenEvent(text=" > A pump. [1]"), DoneEvent(outcome=Outcome.CLOSEST))
+    answer = await answers.read(stream(*events), written.append)
+    assert "".join(written) == answer.text == "Closest: > A pump. [1]"
+    assert not answer.cited
+    assert json.loads(answer.as_json())["outcome"] == "closest"
 
 
 async def test_a_refusal_is_neither_cited_nor_hidden() -> None:

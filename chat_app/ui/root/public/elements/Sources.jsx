@@ -2,7 +2,7 @@
 import { useEffect } from "react";
 import { useSetRecoilState } from "recoil";
 import { sideViewState } from "@chainlit/react-client";
-import { FileText, Info } from "lucide-react";
+import { FileText, Info, SearchX } from "lucide-react";
 
 function place(citation) {
   const heading = citation.heading_path.length ? citation.heading_path[citation.heading_path.length - 1] : "";
@@ -48,8 +48,14 @@ export default function Sources() {
           <span>{notice}</span>
         </div>
       ))}
+      {props.outcome === "closest" && (
+        <div data-kf="closest" className="flex items-start gap-2 rounded-lg border px-3 py-2" role="note">
+          <SearchX className="h-4 w-4 mt-0.5 shrink-0 text-muted-foreground" aria-hidden="true" />
+          <span>Not an answer. Open a passage to read what it says.</span>
+        </div>
+      )}
       {props.citations.length > 0 && (
-        <ol className="flex flex-wrap gap-2 list-none p-0 m-0" aria-label="Sources">
+        <ol className="flex flex-wrap gap-2 list-none p-0 m-0" aria-label={props.outcome === "closest" ? "Closest passages" : "Sources"}>
           {props.citations.map((citation) => (
             <li key={citation.number} className="max-w-full">
               <button

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.text import language, terms
 from core.types import Candidate
-from graph.nodes import weigh
+from graph.evidence import evidence_score
 from tests.unit.graph.conftest import chunk, evidence
 
 QUESTION = "How many days of vacation does every employee have?"
@@ -15,11 +15,11 @@ IDF = dict.fromkeys(terms.terms(f"{QUESTION} {ANSWERING}", "en"), 2.0)
 
 def score(*texts: str, dense: float | None = 0.5) -> float:
     found = [Candidate(candidate.chunk, candidate.score, dense) for candidate in evidence(*texts)]
-    return weigh.evidence_score(QUESTION, found, IDF)
+    return evidence_score(QUESTION, found, IDF)
 
 
 def test_no_evidence_is_worth_nothing() -> None:
-    assert weigh.evidence_score(QUESTION, [], IDF) == 0.0
+    assert evidence_score(QUESTION, [], IDF) == 0.0
 
 
 def test_a_passage_with_the_words_of_the_question_is_worth_more_than_one_without() -> None:
@@ -39,7 +39,7 @@ def test_without_vectors_words_alone_decide() -> None:
 def test_without_vectors_the_grammar_of_a_question_is_not_held_against_a_passage() -> None:
     idf = dict.fromkeys(terms.terms(ANSWERING, "en"), 0.3)
     (found,) = evidence(ANSWERING)
-    assert weigh.evidence_score(QUESTION, [Candidate(found.chunk, 1.0, None)], idf) == 1.0
+    assert evidence_score(QUESTION, [Candidate(found.chunk, 1.0, None)], idf) == 1.0
 
 
 def test_every_score_lies_between_0_and_1() -> None:
@@ -51,9 +51,9 @@ def test_every_score_lies_between_0_and_1() -> None:
 def test_headings_count_for_what_stands_under_them() -> None:
     under = Candidate(chunk("30 days for every employee.", context="Vacation"), 1.0)
     without = Candidate(chunk("30 days for every employee."), 1.0)
-    assert weigh.evidence_score(QUESTION, [under], IDF) > weigh.evidence_score(QUESTION, [without], IDF)
+    assert evidence_score(QUESTION, [under], IDF) > evidence_score(QUESTION, [without], IDF)
 
 
 def test_a_question_without_words_is_covered_by_nothing() -> None:
     assert terms.terms("???", language.detect("???")) == []
-    assert weigh.evidence_score("???", evidence(ANSWERING), {}) < 1
+    assert evidence_score("???", evidence(ANSWERING), {}) < 1
