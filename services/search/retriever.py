@@ -239,6 +239,7 @@ class HybridRetriever:
             for index, result in zip(indexes, results, strict=True):
                 if isinstance(result, ProviderError) and index is not indexes[0]:
                     log.warning("former_index_unreachable", store=index.store, reason=result.code)
+                    found += [(index, hit) for hit in await self._in_words(search, depth)]
                     missing = True
                 elif isinstance(result, BaseException):
                     raise result
@@ -285,6 +286,12 @@ class HybridRetriever:
             return []
         with _timed("past"):
             return await self._past.hits(search.past, dense, search.weighed.vector, depth)
+
+    async def _in_words(self, search: _Search, limit: int) -> list[HybridHit]:
+        """What the words alone find, in place of an index whose vectors cannot be searched."""
+        if search.mode is SearchMode.DENSE:
+            return []
+        return _with_words([], await self._full_text(search, limit), search.principal.organization_id)
 
     def _weight(self, search: _Search, embedding: EmbeddingProvider) -> float:
         """Share of the dense side: as configured, less where the embedding model does not know the language."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -70,6 +71,29 @@ async def test_a_model_with_a_narrow_band_of_cosines_gives_the_same_scores(
     for one, other in zip(plain, narrow, strict=True):
         assert one.dense_score == pytest.approx(other.dense_score, abs=0.01)
         assert one.score == pytest.approx(other.score, abs=0.01)
+
+
+async def test_documents_of_an_index_whose_model_is_gone_are_found_by_their_words(
+    department: Department, worker: Worker, models_dir: Path
+) -> None:
+    await department.read(worker, "manual.md", MANUAL)
+    services = department.services
+    async with httpx.AsyncClient() as http:
+        embedding = OnnxEmbedding(OnnxEmbedding.Options(), PluginContext(http=http, data_dir=models_dir))
+        await embedding.start()
+        await services.vectors.create_collection("begun", embedding.get_dimension())
+        search = HybridRetriever(
+            database=services.database,
+            indexes=Indexes(
+                Index(uuid4(), "pgvector", "begun", embedding.model_name, services.vectors, embedding),
+                former=(replace(services.indexes.primary, embedding=None),),
+            ),
+            lexical=LexicalIndex(services.database),
+            dense_weight=0.7,
+        )
+        for mode, count in ((SearchMode.HYBRID, 1), (SearchMode.BM25, 1), (SearchMode.DENSE, 0)):
+            found = await search.retrieve("relief valve", principal=department.principal, limit=10, mode=mode)
+            assert (len(found.candidates), found.degraded) == (count, ("vector_db",)), mode
 
 
 async def test_a_multilingual_model_is_trusted_with_any_language(
