@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.embedded import embedded_services
+from services.embedded.postgres import find_binaries
 from tests.fixtures.redis import _binary
 from tests.support.no_servers import refuse_fixtures
 
@@ -23,6 +24,11 @@ def test_one_that_asks_for_a_server_is_told_where_to_go() -> None:
 def test_a_server_does_not_start_here() -> None:
     with pytest.raises(AssertionError, match=r"It starts .*redis-server.*tests/integration"):
         subprocess.run([_binary(), "--version"], check=False)
+
+
+def test_one_that_others_shared_may_be_stopped_after_the_last_test(tmp_path: Path) -> None:
+    command = [str(find_binaries() / "pg_ctl"), "stop", "-D", str(tmp_path)]
+    assert subprocess.run(command, check=False, capture_output=True).returncode != 0, "there is none to stop"
 
 
 async def test_nor_does_one_behind_another_program(tmp_path: Path) -> None:
