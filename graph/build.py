@@ -45,13 +45,13 @@ def build_graph() -> AnswerGraph:
     for name, step in steps.items():
         builder.add_node(name, step)
     builder.add_edge(START, "guard")
-    builder.add_conditional_edges("guard", _or_refuse("contextualize"))
+    builder.add_conditional_edges("guard", _or_closest("contextualize"))
     builder.add_edge("contextualize", "retrieve")
     builder.add_edge("retrieve", "rerank")
     builder.add_edge("rerank", "weigh")
-    builder.add_conditional_edges("weigh", _or_refuse("generate"))
-    builder.add_conditional_edges("generate", _or_refuse("verify"))
-    builder.add_conditional_edges("verify", _or_refuse(END))
+    builder.add_conditional_edges("weigh", _or_closest("generate"))
+    builder.add_conditional_edges("generate", _or_closest("verify"))
+    builder.add_conditional_edges("verify", _or_closest(END))
     builder.add_conditional_edges("closest", lambda state: END if state.get("cited") else "refuse")
     builder.add_edge("refuse", END)
     return builder.compile()
@@ -63,7 +63,7 @@ async def run(graph: AnswerGraph, question: str, context: GraphContext) -> Answe
     return result
 
 
-def _or_refuse(following: str) -> Any:
+def _or_closest(following: str) -> Any:
     def route(state: AnswerState) -> str:
         return "closest" if state.get("refusal") else following
 

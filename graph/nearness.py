@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from core.text import language, matching, sentences, terms
-from core.types import Candidate
+from core.types import Candidate, Chunk
 from graph.evidence import evidence_score
 
 NEAR = 0.15
@@ -32,23 +32,24 @@ class Near:
 
 def nearest(query: str, evidence: Sequence[Candidate], term_idf: Mapping[str, float]) -> list[Near]:
     """At most ``SHOWN`` passages in their order; none when nothing is near."""
-    near = [
+    near = (
         Near(number, quote)
         for number, candidate in enumerate(evidence, start=1)
         if evidence_score(query, [candidate], term_idf) >= NEAR
-        and (quote := closest_sentence(query, candidate.chunk.content, term_idf))
-    ]
-    return near[:SHOWN]
+        and (quote := closest_sentence(query, candidate.chunk, term_idf))
+    )
+    return list(islice(near, SHOWN))
 
 
-def closest_sentence(query: str, passage: str, term_idf: Mapping[str, float]) -> str:
+def closest_sentence(query: str, chunk: Chunk, term_idf: Mapping[str, float]) -> str:
     """The sentence with most of the question's words, the first of equals; empty when there is only furniture."""
     wanted = matching.content_terms(query, language.detect(query))
-    spoken = language.detect(passage)
-    quotable = list(_quotable(passage))
+    quotable = list(_quotable(chunk.content))
     if not quotable:
         return ""
-    best = max(quotable, key=lambda one: matching.coverage(wanted, frozenset(terms.terms(one, spoken)), term_idf))
+    best = max(
+        quotable, key=lambda one: matching.coverage(wanted, frozenset(terms.terms(one, chunk.language)), term_idf)
+    )
     return readable(best)
 
 

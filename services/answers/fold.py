@@ -27,13 +27,11 @@ class AnswerFold:
     """An answer as its reader sees it now.
 
     Attributes:
-        refused: The documents do not say it.
-        closest: No passage says it; those that come closest are shown.
+        outcome: How it ends unless somebody stops it or it fails.
     """
 
     text: str = ""
-    refused: bool = False
-    closest: bool = False
+    outcome: Outcome = Outcome.ANSWERED
     usage: UsageEvent | None = None
     notices: list[NoticeEvent] = field(default_factory=list)
     sentences: list[SentenceEvent] = field(default_factory=list)
@@ -47,9 +45,9 @@ class AnswerFold:
             case ReplacedEvent():
                 self.text, self._citations, self.sentences = event.text, {}, []
             case RefusalEvent():
-                self.text, self.refused = event.text, True
+                self.text, self.outcome = event.text, Outcome.REFUSED
             case ClosestEvent():
-                self.text, self.closest = event.text, True
+                self.text, self.outcome = event.text, Outcome.CLOSEST
             case CitationEvent():
                 self._citations[event.citation.number] = event.citation
             case SentenceEvent():

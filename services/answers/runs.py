@@ -223,10 +223,7 @@ class AnsweringService:
             if answer.as_of is not None:
                 await answer.emit(NoticeEvent(kind=NoticeKind.AS_OF, text=_as_of(answer.as_of)))
             await run(self._graph, question, context)
-            if answer.said.refused:
-                outcome = Outcome.REFUSED
-            elif answer.said.closest:
-                outcome = Outcome.CLOSEST
+            outcome = answer.said.outcome
         except asyncio.CancelledError:
             outcome = Outcome.STOPPED
         except KnowledgeFoundryError as problem:

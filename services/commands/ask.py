@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from core.errors import ValidationError
+from core.events import Outcome
 from services import setup
 from services.bootstrap import open_services
 from services.commands import answers, first_account
@@ -42,7 +43,7 @@ def ask(
     moment = moment_of(as_of) if as_of else None
     answer = run(_ask(question, as_user, moment, data_dir, json_output))
     typer.echo(answer.as_json() if json_output else f"\n\n{answers.sources(answer)}".rstrip())
-    if answer.refused:
+    if answer.outcome is not Outcome.ANSWERED:
         raise typer.Exit(3)
 
 

@@ -297,6 +297,24 @@ class Desk:
         return Answered(await run(self._graph, question, context), events, retriever)
 
 
+def alone(desk: Desk) -> tuple[GraphContext, list[AnswerEvent]]:
+    """A context for one node by itself, and the events it will have told."""
+    events: list[AnswerEvent] = []
+
+    async def emit(event: AnswerEvent) -> None:
+        events.append(event)
+
+    context = GraphContext(
+        principal=PRINCIPAL,
+        retriever=CorpusRetriever(desk.embedding),
+        reranker=NoReranker(NoReranker.Options(), desk.plugins),
+        llm=routed("extractive", desk.extractive()),
+        embedding=desk.embedding,
+        emit=emit,
+    )
+    return context, events
+
+
 def routed(name: str, provider: LLMProvider | RoutedModel, *, local: bool = False) -> RoutedModel:
     """The provider behind a router that tries once; a router stays as it is."""
     if isinstance(provider, Router):

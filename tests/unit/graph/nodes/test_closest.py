@@ -7,30 +7,16 @@ from langgraph.runtime import Runtime
 
 from core.events import AnswerEvent, Citation, CitationEvent, ClosestEvent, RefusalReason
 from core.types import Candidate
-from graph.context import GraphContext
 from graph.nearness import MAX_QUOTE_WORDS, SHOWN, closest_sentence, nearest, readable
 from graph.nodes.closest import INTRODUCTION, ONE, closest
 from graph.state import AnswerState
-from plugins.reranker.none import NoReranker
-from tests.unit.graph.conftest import HANDBOOK, PRINCIPAL, CorpusRetriever, Desk, chunk, evidence, routed
+from tests.unit.graph.conftest import HANDBOOK, Desk, alone, chunk, evidence
 
 QUESTION = "Are unused days paid out?"
 
 
 async def shown(desk: Desk, state: AnswerState) -> tuple[AnswerState, list[AnswerEvent]]:
-    events: list[AnswerEvent] = []
-
-    async def emit(event: AnswerEvent) -> None:
-        events.append(event)
-
-    context = GraphContext(
-        principal=PRINCIPAL,
-        retriever=CorpusRetriever(desk.embedding),
-        reranker=NoReranker(NoReranker.Options(), desk.plugins),
-        llm=routed("extractive", desk.extractive()),
-        embedding=desk.embedding,
-        emit=emit,
-    )
+    context, events = alone(desk)
     return await closest(
         {"refusal": RefusalReason.NOT_IN_DOCUMENTS, "query": QUESTION, **state}, Runtime(context=context)
     ), events
@@ -67,8 +53,8 @@ async def test_without_anything_near_nothing_is_shown(desk: Desk) -> None:
 
 def test_neither_headings_nor_lines_of_tables_are_quoted() -> None:
     passage = "# Vacation days\n\n| Vacation | Days |\n|---|---|\n| unused | 5 |\n\n---\n"
-    assert closest_sentence("How many unused vacation days?", passage, {}) == "unused · 5"
-    assert closest_sentence("Vacation?", "# Vacation", {}) == ""
+    assert closest_sentence("How many unused vacation days?", chunk(passage), {}) == "unused · 5"
+    assert closest_sentence("Vacation?", chunk("# Vacation"), {}) == ""
     assert nearest("Vacation?", evidence("# Vacation"), {}) == []
 
 

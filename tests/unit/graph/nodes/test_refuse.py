@@ -5,29 +5,15 @@ from __future__ import annotations
 import pytest
 from langgraph.runtime import Runtime
 
-from core.events import AnswerEvent, RefusalEvent, RefusalReason
+from core.events import RefusalEvent, RefusalReason
 from core.types import Candidate
-from graph.context import GraphContext
 from graph.nodes.refuse import refuse
 from graph.state import AnswerState
-from plugins.reranker.none import NoReranker
-from tests.unit.graph.conftest import PRINCIPAL, CorpusRetriever, Desk, chunk, routed
+from tests.unit.graph.conftest import Desk, alone, chunk
 
 
 async def refusal(desk: Desk, state: AnswerState) -> RefusalEvent:
-    events: list[AnswerEvent] = []
-
-    async def emit(event: AnswerEvent) -> None:
-        events.append(event)
-
-    context = GraphContext(
-        principal=PRINCIPAL,
-        retriever=CorpusRetriever(desk.embedding),
-        reranker=NoReranker(NoReranker.Options(), desk.plugins),
-        llm=routed("extractive", desk.extractive()),
-        embedding=desk.embedding,
-        emit=emit,
-    )
+    context, events = alone(desk)
     changed = await refuse(state, Runtime(context=context))
     (event,) = events
     assert isinstance(event, RefusalEvent)

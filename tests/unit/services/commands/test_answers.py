@@ -129,14 +129,14 @@ async def test_passages_that_come_closest_are_printed_and_are_no_answer() -> Non
     events = (ClosestEvent(text="Closest:"), TokenEvent(text=" > A pump. [1]"), DoneEvent(outcome=Outcome.CLOSEST))
     answer = await answers.read(stream(*events), written.append)
     assert "".join(written) == answer.text == "Closest: > A pump. [1]"
-    assert not answer.cited
+    assert (answer.outcome, answer.cited) == (Outcome.CLOSEST, False)
     assert json.loads(answer.as_json())["outcome"] == "closest"
 
 
 async def test_a_refusal_is_neither_cited_nor_hidden() -> None:
     refusal = RefusalEvent(reason=RefusalReason.NOT_IN_DOCUMENTS, text="The documents do not say.")
     answer = await answers.read(stream(refusal, DoneEvent(outcome=Outcome.REFUSED)))
-    assert answer.refused
+    assert answer.outcome is Outcome.REFUSED
     assert not answer.cited
     assert json.loads(answer.as_json())["outcome"] == "refused"
 
