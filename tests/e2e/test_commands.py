@@ -197,7 +197,7 @@ def test_what_the_documents_do_not_say_ends_with_3(running: tuple[Foundry, str])
     assert foundry("ask", "Who won the football world cup in 1974?").returncode == 3
     near = foundry("ask", "Can unused annual leave be paid out in cash to a contractor?")
     assert (near.returncode, near.stdout.startswith("Nothing here says this outright.")) == (3, True), near.stdout
-    assert "[1] employee-handbook.md" in near.stdout
+    assert "employee-handbook.md" in near.stdout
 
 
 def test_what_cannot_be_ingested_is_said(running: tuple[Foundry, str], tmp_path: Path) -> None:
