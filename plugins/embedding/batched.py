@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import ConfigurationError, KnowledgeFoundryError, ProviderError, ProviderUnavailableError
 from core.types import EmbeddingKind, Health, PluginStatus, Vector
-from plugins.embedding.tokens import approximate_spans, encodable, read_tokenizer
+from plugins.embedding.tokens import approximate_spans, encodable, encoded_spans, read_tokenizer
 from plugins.vendors.upstream import translated
 
 if TYPE_CHECKING:
@@ -169,8 +169,7 @@ class BatchedEmbedding(ABC):
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         if self._tokenizer is None:
             return approximate_spans(text)
-        encoding = self._tokenizer.encode(encodable(text), add_special_tokens=False)
-        return [(start, end) for start, end in encoding.offsets]
+        return encoded_spans(self._tokenizer, text)
 
     def _prefixed(self, texts: Sequence[str], kind: EmbeddingKind) -> list[str]:
         return [self._prefixes[kind] + text for text in texts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,28 @@ def whole(tokenizer: Tokenizer) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def spelled_out(text: str, spans: Sequence[tuple[int, int]], known: Sequence[bool]) -> list[tuple[int, int]]:
+    """The spans, with one for each sign of a word that the vocabulary does not know.
+
+    Such a word is one token to the model, which reads nothing in it. Counted as one, a text in letters that the model
+    never saw would look short and well known.
+    """
+    spelled: list[tuple[int, int]] = []
+    for (start, end), knows in zip(spans, known, strict=True):
+        if knows:
+            spelled.append((start, end))
+        else:
+            spelled += ((place, place + 1) for place in range(start, end) if not text[place].isspace())
+    return spelled
+
+
+def encoded_spans(tokenizer: Tokenizer, text: str) -> list[tuple[int, int]]:
+    """Character span of each token, unknown words sign by sign."""
+    encoding = tokenizer.encode(encodable(text), add_special_tokens=False)
+    unknown = getattr(tokenizer.model, "unk_token", None)
+    return spelled_out(text, encoding.offsets, [token != unknown for token in encoding.tokens])
 
 
 def encodable(text: str) -> str:

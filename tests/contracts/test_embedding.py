@@ -132,7 +132,7 @@ async def provider(
     if request.param == "onnx":
         context = PluginContext(http=plugin_context.http, data_dir=models)  # the graph is built once
         # Full precision: int8 rounds differently beside other texts.
-        made = await _started(OnnxEmbedding, context, {"precision": "fp32"})
+        made = await _started(OnnxEmbedding, context, {"model": "all-MiniLM-L6-v2", "precision": "fp32"})
     elif request.param == "onnx_multilingual":
         install(tmp_path / "site", weights_file({"▁": -2.0} | dict.fromkeys(SIGNS, -5.0))[0])
         monkeypatch.syspath_prepend(str(tmp_path / "site"))

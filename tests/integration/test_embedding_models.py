@@ -24,6 +24,7 @@ from tests.fixtures.embeddings import NarrowEmbedding
 MANUAL = (
     b"# Safety\n\nThe relief valve of the boiler opens at 6 bar.\n\n# Vacation\n\nEverybody has 30 days off a year.\n"
 )
+ENGLISH = OnnxEmbedding.Options(model="all-MiniLM-L6-v2")
 TEXTS = {"manual.md": MANUAL, "cars.md": b"# Cars\n\nA company car may be driven by the family.\n"}
 
 
@@ -59,7 +60,7 @@ async def test_a_model_with_a_narrow_band_of_cosines_gives_the_same_scores(
     async with httpx.AsyncClient() as http:
         context = PluginContext(http=http, data_dir=models_dir)
         for kind in (OnnxEmbedding, NarrowEmbedding):
-            embedding = kind(kind.Options(), context)
+            embedding = kind(ENGLISH, context)
             await embedding.start()
             search = await retriever(department, embedding, f"texts_{embedding.get_dimension()}")
             found.append(
@@ -79,7 +80,7 @@ async def test_documents_of_an_index_whose_model_is_gone_are_found_by_their_word
     await department.read(worker, "manual.md", MANUAL)
     services = department.services
     async with httpx.AsyncClient() as http:
-        embedding = OnnxEmbedding(OnnxEmbedding.Options(), PluginContext(http=http, data_dir=models_dir))
+        embedding = OnnxEmbedding(ENGLISH, PluginContext(http=http, data_dir=models_dir))
         await embedding.start()
         await services.vectors.create_collection("begun", embedding.get_dimension())
         search = HybridRetriever(
@@ -103,7 +104,7 @@ async def test_a_multilingual_model_is_trusted_with_any_language(
     weights = []
     async with httpx.AsyncClient() as http:
         for kind in (OnnxEmbedding, NarrowEmbedding):
-            embedding = kind(kind.Options(), PluginContext(http=http, data_dir=models_dir))
+            embedding = kind(ENGLISH, PluginContext(http=http, data_dir=models_dir))
             await embedding.start()
             search = await retriever(department, embedding, f"texts_{embedding.get_dimension()}")
             result = await search.retrieve("多久维护热泵？", principal=department.principal, limit=1)

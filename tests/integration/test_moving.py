@@ -187,7 +187,7 @@ async def test_what_nobody_searches_any_more_is_emptied_but_not_before_its_last_
                                 "config": {"precision": "fp32"}}]},
     )  # fmt: skip
     indexes = stack.services.indexes
-    assert {index.model for index in indexes.known} == {"all-MiniLM-L6-v2/fp32", "all-MiniLM-L6-v2/int8"}
+    assert {index.model for index in indexes.known} == {"multilingual-e5-small/fp32", "multilingual-e5-small/int8"}
     before = await stack.answers()
     assert [cited for _, cited in before] == [((name, 1),) for name in MANUALS]
     assert await stack.work_off() == 3
@@ -195,7 +195,9 @@ async def test_what_nobody_searches_any_more_is_emptied_but_not_before_its_last_
     former = indexes.former[0]
     assert await stack.count(former) > 0
     views = await stack.services.index_progress.list(stack.principal)
-    assert [(view.model, view.documents, view.seconds_left) for view in views] == [("all-MiniLM-L6-v2/fp32", 3, 0.0)]
+    assert [(view.model, view.documents, view.seconds_left) for view in views] == [
+        ("multilingual-e5-small/fp32", 3, 0.0)
+    ]
     monkeypatch.setattr(index_migration, "LAST_READERS", timedelta(0))
     await stack.work_off()
     assert await stack.count(former) == 0
@@ -204,7 +206,7 @@ async def test_what_nobody_searches_any_more_is_emptied_but_not_before_its_last_
     async with stack.services.database.transaction(stack.principal.organization_id) as session:
         models = set(await session.scalars(select(DocumentVersion.embedding_model)))
         members = set(await session.scalars(select(IndexedVersion.index_id)))
-    assert models == {"all-MiniLM-L6-v2/fp32"}
+    assert models == {"multilingual-e5-small/fp32"}
     assert members == {indexes.primary.id}
 
 
@@ -222,8 +224,8 @@ async def test_a_process_that_starts_amid_the_move_answers_from_both(stack: Stac
     await stack.worker.dispatcher.drain()
     async with open_reloader() as later:
         assert {index.model for index in later().indexes.known if index.embedding} == {
-            "all-MiniLM-L6-v2/fp32",
-            "all-MiniLM-L6-v2/int8",
+            "multilingual-e5-small/fp32",
+            "multilingual-e5-small/int8",
         }
         stack.live = later
         assert [cited for _, cited in await stack.answers()] == [((name, 1),) for name in MANUALS]

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, text
 
 from config.loader import LoadedSettings, load_settings
-from core.events import CitationEvent
+from core.events import CitationEvent, DoneEvent, NoticeEvent, NoticeKind, Outcome
+from core.identity import Principal
+from core.states import TaskStatus
 from db.migrations import upgrade
-from db.models import Document, DocumentChunk, VersionPeriod
+from db.models import Document, DocumentChunk, Task, VersionPeriod
 from db.roles import OWNER_ROLE
 from db.urls import DatabaseAddress
 from services import setup
 from services.bootstrap import Services, open_services
 from services.settings.store import saved
+from services.worker import index_migration
+from services.worker.container import Worker, open_worker
 from tests.fixtures.application import assert_bound_by_policies
 from tests.fixtures.postgres import PostgresServer
 from tests.releases.content import Release, counts, releases
@@ -95,8 +100,12 @@ async def test_a_department_file_and_saved_settings_of_then_hold_today(
         principal = await setup.local_principal(services)
         run = await services.answering.ask(principal, "What oil carry-over is allowed for Corvane?")
         assert any(isinstance(event, CitationEvent) for event in [event async for event in run.events()])
-        # Its index is the one it had: the new name of the store's class makes no other.
-        assert services.indexes.former == ()
+        # Its index answers with the model it was made with, though its entry named none; the new name of the store's
+        # class makes no other.
+        (former,) = services.indexes.former
+        assert former.embedding is not None
+        assert (former.model, former.embedding.model_name) == ("all-MiniLM-L6-v2/int8", "all-MiniLM-L6-v2/int8")
+        assert services.indexes.primary.model == "multilingual-e5-small/int8"
         settings = services.settings
     assert (settings.auth.jwt_algorithm, settings.auth.access_token_expire_minutes) == ("HS384", 20)
     assert (settings.rate_limiting.role_limits.viewer, settings.rate_limiting.role_limits.editor) == (
@@ -130,6 +139,45 @@ async def test_its_documents_still_answer_and_open(services: Services) -> None:
         principal, citations[0].chunk_id, char_start=citations[0].char_start, char_end=citations[0].char_end
     )
     assert opened.text[opened.char_start : opened.char_end] == citations[0].quote
+
+
+@pytest.mark.parametrize(
+    "release",
+    [one for one in releases() if one.folder.name in ("0.1.0", "0.3.0")],
+    ids=["0.1.0", "0.3.0"],
+    indirect=True,
+)
+async def test_its_documents_move_to_the_model_of_today_one_by_one_and_answer_all_the_while(
+    services: Services, restored: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_migration, "SETTLED", timedelta(0))
+    principal = await setup.local_principal(services)
+
+    async def answer() -> tuple[Outcome, set[str]]:
+        run = await services.answering.ask(principal, "What oil carry-over is allowed for Corvane?")
+        events = [event async for event in run.events()]
+        assert not [event for event in events if isinstance(event, NoticeEvent) and event.kind == NoticeKind.DEGRADED]
+        done = next(event for event in events if isinstance(event, DoneEvent))
+        return done.outcome, {event.citation.filename for event in events if isinstance(event, CitationEvent)}
+
+    before = await answer()
+    assert before[0] is Outcome.ANSWERED
+    async with open_worker(load_settings(environ=environment | {"FOUNDRY__database__name": restored})) as worker:
+        while waiting := await _queued(worker, services, principal):
+            for task_id in waiting:
+                await worker.dispatcher.begin(principal.organization_id, task_id)
+                await worker.dispatcher.drain()
+                assert await answer() == before
+    (primary,) = await services.index_progress.list(principal)
+    assert primary.model == "multilingual-e5-small/int8"
+    assert primary.documents == primary.total > 0
+
+
+async def _queued(worker: Worker, services: Services, principal: Principal) -> list[UUID]:
+    """The next moves, as a job of the worker orders them."""
+    await worker._migrator.run()
+    async with services.database.transaction(principal.organization_id) as session:
+        return list(await session.scalars(select(Task.id).where(Task.status == TaskStatus.QUEUED.value)))
 
 
 async def test_its_documents_answered_since_they_were_read(services: Services) -> None:

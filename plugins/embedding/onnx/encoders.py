@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from core.errors import ConfigurationError
 from core.types import EmbeddingKind
+from plugins.embedding.tokens import encodable, encoded_spans, spelled_out
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -33,6 +34,7 @@ class Encoder(Protocol):
         graph_version: Raised when the graph that is built changes, so that old files are not used.
         first: Id of the mark that begins every window.
         last: Id of the one that ends it.
+        weights_file: Of the installed package.
     """
 
     window: ClassVar[int]
@@ -41,6 +43,7 @@ class Encoder(Protocol):
     multilingual: ClassVar[bool]
     first: int
     last: int
+    weights_file: Path
 
     def prefix(self, kind: EmbeddingKind) -> list[int]:
         """What stands before every text of a kind."""
@@ -51,15 +54,16 @@ class Encoder(Protocol):
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Character span of each of them."""
 
-    def weights(self) -> Weights:
-        """Named as in a BERT checkpoint."""
+    @staticmethod
+    def read_weights(file: Path) -> Weights:
+        """What stands in a file of weights, named as in a BERT checkpoint."""
 
     def inputs(self, ids: Ids) -> Mapping[str, npt.NDArray[Any]]:
         """What the graph is given for the tokens, beside the mask."""
 
 
 class MiniLM:
-    """all-MiniLM-L6-v2: English, small and fast."""
+    """all-MiniLM-L6-v2: English only, twice as fast."""
 
     window: ClassVar[int] = 256
     graph_version: ClassVar[int] = 2
@@ -70,8 +74,8 @@ class MiniLM:
         from tokenizers import Tokenizer
 
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        self._folder = package_file(MINILM_PACKAGE, "model.safetensors").parent
-        self._tokenizer: Tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        self.weights_file = package_file(MINILM_PACKAGE, "model.safetensors", extra="minilm")
+        self._tokenizer: Tokenizer = Tokenizer.from_file(str(self.weights_file.with_name("tokenizer.json")))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.first = self._tokenizer.token_to_id("[CLS]") or 0
@@ -81,24 +85,24 @@ class MiniLM:
         return []
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        encodings = self._tokenizer.encode_batch([_encodable(text) for text in texts], add_special_tokens=False)
+        encodings = self._tokenizer.encode_batch([encodable(text) for text in texts], add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        encoding = self._tokenizer.encode(_encodable(text), add_special_tokens=False)
-        return [(start, end) for start, end in encoding.offsets]
+        return encoded_spans(self._tokenizer, text)
 
-    def weights(self) -> Weights:
+    @staticmethod
+    def read_weights(file: Path) -> Weights:
         from safetensors.numpy import load_file
 
-        return load_file(self._folder / "model.safetensors")
+        return load_file(file)
 
     def inputs(self, ids: Ids) -> Mapping[str, npt.NDArray[Any]]:
         return {"input_ids": ids}
 
 
 class MultilingualE5:
-    """multilingual-e5-small: a hundred languages in one space.
+    """multilingual-e5-small: a hundred languages in one space; the default.
 
     Its 250,000 words stay in the package's file, which is mapped: only rows that were used are in memory.
     """
@@ -114,13 +118,15 @@ class MultilingualE5:
         from plugins.embedding.onnx.packed import read
         from plugins.embedding.onnx.unigram import Unigram
 
-        self._packed = read(package_file(E5_PACKAGE, E5_FILE, extra="multilingual"))
-        shape = (self._packed.hidden, self._packed.heads, self._packed.positions)
+        self.weights_file = package_file(E5_PACKAGE, E5_FILE)
+        packed = read(self.weights_file)
+        shape = (packed.hidden, packed.heads, packed.positions)
         if shape != (DIMENSION, HEADS, self.window):
             raise ConfigurationError(f"{E5_FILE} is another model.", next_step=f"Install {E5_PACKAGE} 0.3 again.")
-        self._words = self._packed.blocks("emb.word", DIMENSION)
-        self._tokenizer = Unigram(self._packed.vocabulary)
-        self.first, self.last = self._packed.vocabulary.first, self._packed.vocabulary.last
+        self._words = packed.blocks("emb.word", DIMENSION)
+        self._tokenizer = Unigram(packed.vocabulary)
+        self.first, self.last = packed.vocabulary.first, packed.vocabulary.last
+        self._unknown = packed.vocabulary.unknown
         self._prefixes = dict(zip(EmbeddingKind, self.ids([f"{kind}: " for kind in EmbeddingKind]), strict=True))
 
     def prefix(self, kind: EmbeddingKind) -> list[int]:
@@ -130,12 +136,14 @@ class MultilingualE5:
         return [tokens.ids for tokens in self._tokenizer.encode(texts)]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        return self._tokenizer.encode([text])[0].spans
+        found = self._tokenizer.encode([text])[0]
+        return spelled_out(text, found.spans, [token != self._unknown for token in found.ids])
 
-    def weights(self) -> Weights:
-        from plugins.embedding.onnx.packed import bert_weights
+    @staticmethod
+    def read_weights(file: Path) -> Weights:
+        from plugins.embedding.onnx.packed import bert_weights, read
 
-        return bert_weights(self._packed)
+        return bert_weights(read(file))
 
     def inputs(self, ids: Ids) -> Mapping[str, npt.NDArray[Any]]:
         from plugins.embedding.onnx.packed import unpacked
@@ -166,7 +174,3 @@ def package_file(package: str, name: str, *, extra: str = "") -> Path:
         if file.name == name:
             return Path(str(file.locate()))
     raise ConfigurationError(f"The package {package} holds no weights.", next_step=f"Reinstall {package}.")
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()

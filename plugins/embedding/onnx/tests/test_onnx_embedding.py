@@ -29,7 +29,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def started(models: Path, **options: object) -> OnnxEmbedding:
     context = PluginContext(http=httpx.AsyncClient(), data_dir=models)
-    embedding = OnnxEmbedding(OnnxEmbedding.Options.model_validate(options), context)
+    embedding = OnnxEmbedding(OnnxEmbedding.Options.model_validate({"model": "all-MiniLM-L6-v2"} | options), context)
     await embedding.start()
     return embedding
 
@@ -139,6 +139,15 @@ async def test_token_spans_point_into_the_text(embedding: OnnxEmbedding) -> None
     text = "Übergröße: 12,5 mm"
     spans = embedding.token_spans(text)
     assert "".join(text[a:b] for a, b in spans) == text.replace(" ", "")
+
+
+@pytest.mark.parametrize("text", ["பம்பு பராமரிப்பு", "การบำรุงรักษาปั๊ม", "ტუმბოს მოვლა"])
+async def test_words_in_letters_it_never_saw_are_as_many_tokens_as_they_have_signs(
+    embedding: OnnxEmbedding, text: str
+) -> None:
+    spans = embedding.token_spans(text)
+    assert spans == sorted(set(spans))
+    assert len(spans) > 0.7 * len(text.replace(" ", ""))
 
 
 async def test_cancelling_returns_at_once(embedding: OnnxEmbedding) -> None:
