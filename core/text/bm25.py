@@ -7,6 +7,7 @@ frequencies (Robertson and Zaragoza 2009; idf as in Lucene, never negative).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from core.types import SparseVector
@@ -32,11 +33,13 @@ def document_weights(
 
 
 def query_weights(term_ids: Sequence[int], document_frequency: Mapping[int, int], document_count: int) -> SparseVector:
-    """The query's side; terms that occur nowhere, and the second mention of a term, are left out."""
-    indices = tuple(sorted({term for term in term_ids if document_frequency.get(term, 0) > 0}))
-    return SparseVector(
-        indices, tuple(inverse_document_frequency(document_frequency[i], document_count) for i in indices)
+    """The query's side; terms that occur nowhere are left out, a second mention counts less than the first."""
+    mentions = Counter(term for term in term_ids if document_frequency.get(term, 0) > 0)
+    indices = tuple(sorted(mentions))
+    weights = (
+        math.sqrt(mentions[i]) * inverse_document_frequency(document_frequency[i], document_count) for i in indices
     )
+    return SparseVector(indices, tuple(weights))
 
 
 def inverse_document_frequency(frequency: int, document_count: int) -> float:

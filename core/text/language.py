@@ -52,6 +52,11 @@ def detect(text: str) -> str:
     return str(code)
 
 
+def differ(one: str, other: str) -> bool:
+    """Whether two codes are of two languages; what is undetermined is of none."""
+    return UNDETERMINED not in (one, other) and one != other
+
+
 def detect_within(text: str, whole: str) -> str:
     """The language of a part of a text in the language ``whole``: its own where it is prose long enough to tell.
 

@@ -1,7 +1,8 @@
 """Which terms does a text have?
 
-Unicode-normalised, case-folded, stemmed by the language's Snowball stemmer; overlapping pairs of characters for scripts
-without spaces; codes such as ``E-47`` whole and in parts. Function words stay out: they rank nothing.
+Unicode-normalised, case-folded, stemmed by the language's Snowball stemmer, Latin letters without their accents;
+overlapping pairs of characters for scripts without spaces; codes such as ``E-47`` whole and in parts. Function words
+stay out: they rank nothing.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _UNSPACED = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff\uac00-\ud7af"
     r"\U00020000-\U0002fa1f]+"
 )
+_LATIN = re.compile(r"[a-z\u00c0-\u024f\u1e00-\u1eff]")
 _MEANINGFUL = 3
 """Letters beside an apostrophe from which on they are a word of their own."""
 _ARABIC_MARKS = re.compile(r"[\u064b-\u065f\u0670\u0640]")
@@ -45,6 +47,10 @@ _ARABIC_FOLD = str.maketrans("أإآىة", "اااية")
 
 def terms(text: str, language: str) -> list[str]:
     """Terms in the order of the text, with repeats."""
+    return [without_accents(term) for term in _terms(text, language)]
+
+
+def _terms(text: str, language: str) -> list[str]:
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("_", " ")
     found: list[str] = []
     position = 0
@@ -54,6 +60,18 @@ def terms(text: str, language: str) -> list[str]:
         position = run.end()
     _spaced(folded[position:], language, found)
     return found
+
+
+def without_accents(term: str) -> str:
+    """``celoron`` for ``céloron``; marks of other scripts than the Latin stay, they are letters there."""
+    if term.isascii() or not _LATIN.match(term):
+        return term
+    return "".join(c for c in unicodedata.normalize("NFD", term) if not unicodedata.combining(c))
+
+
+def with_accents(text: str, language: str) -> list[str]:
+    """Terms as they were stored until 0.4, of texts that were not read again since."""
+    return _terms(text, language)
 
 
 def term_id(term: str) -> int:

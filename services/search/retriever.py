@@ -19,8 +19,8 @@ import structlog
 
 from core.errors import ProviderError, ProviderUnavailableError
 from core.identity import Principal
-from core.similarity import rescaled
 from core.telemetry import METRICS
+from core.text import language, terms
 from core.types import Candidate, Chunk, HybridHit, Vector, VectorFilter, VectorPayload
 from db.repositories.documents import DocumentRepository
 from db.repositories.indexes import IndexRepository
@@ -29,15 +29,14 @@ from db.unit_of_work import Database
 from graph.context import Retrieval
 from plugins.interfaces import EmbeddingProvider
 from services.search.full_text import search_full_text
-from services.search.fusion import COSINE_FLOOR, RRF_K, fuse
+from services.search.fusion import RRF_K, fuse
 from services.search.historical import Past, PastVersions
+from services.search.languages import comparable, familiarity, lifted
 from services.search_index.indexes import Index, Indexes
 from services.search_index.term_statistics import LexicalIndex, WeighedQuery
 
 log = structlog.get_logger(__name__)
 
-KNOWN_CHARACTERS, UNKNOWN_CHARACTERS = 3.0, 1.3
-"""Characters of a question to a token: words a model was trained on are few long tokens, others fall into letters."""
 LEAST_DENSE_SHARE = 0.05
 MAX_DEPTH = 1600
 TRIES = 3
@@ -213,7 +212,8 @@ class HybridRetriever:
         return _distinct(await self._full_text(search, search.limit)), (VECTOR_DB,)
 
     async def _full_text(self, search: _Search, limit: int) -> list[Candidate]:
-        words = search.weighed.term_idf
+        spoken = language.detect(search.question)
+        words = dict.fromkeys([*search.weighed.term_idf, *terms.with_accents(search.question, spoken)])
         with _timed("full_text"):
             return await search_full_text(self._database, search.principal, words, search.filters, limit, search.as_of)
 
@@ -264,7 +264,7 @@ class HybridRetriever:
             stored = await self._store_hits(index, search, dense, depth)
         # A version that is leaving the store may be found in both.
         by_id = {hit.id: hit for hit in (*past, *stored)}
-        hits = [replace(hit, dense_score=_similarity(hit.dense_score, index.embedding)) for hit in by_id.values()]
+        hits = [replace(hit, dense_score=comparable(hit.dense_score, index.embedding)) for hit in by_id.values()]
         if search.mode is SearchMode.BM25:
             return [hit for hit in hits if hit.sparse_score]
         return hits
@@ -297,7 +297,7 @@ class HybridRetriever:
         """Share of the dense side: as configured, less where the embedding model does not know the language."""
         if search.mode is not SearchMode.HYBRID:
             return 1.0 if search.mode is SearchMode.DENSE else 0.0
-        return self._dense_weight * max(LEAST_DENSE_SHARE, _familiarity(search.question, embedding))
+        return self._dense_weight * max(LEAST_DENSE_SHARE, familiarity(search.question, embedding))
 
     async def _join(
         self, found: Sequence[Found], search: _Search, indexes: Sequence[Index]
@@ -314,9 +314,10 @@ class HybridRetriever:
             if len(indexes) > 1:
                 members = await IndexRepository(session).members({hit.payload.version_id for _, hit in alive})
                 alive = _each_from_its_index(alive, members, [index.id for index in indexes])
-        hits = [hit for _, hit in alive]
+        foreign = _foreign(search, alive, chunks)
+        hits = [lifted(hit) if hit.id in foreign else hit for _, hit in alive]
         embedding = indexes[0].embedding
-        scores = fuse(hits, self._weight(search, embedding) if embedding else 0.0, method, self._rrf_k)
+        scores = fuse(hits, self._weight(search, embedding) if embedding else 0.0, method, self._rrf_k, foreign)
         ranked = sorted(hits, key=lambda hit: (-scores[hit.id], hit.id))
         candidates = [Candidate(chunks[hit.id], scores[hit.id], hit.dense_score, hit.sparse_score) for hit in ranked]
         return _distinct(candidates), overtaken and search.as_of is None
@@ -348,23 +349,13 @@ def _each_from_its_index(
     return [(index, hit) for index, hit in found if best.get(hit.payload.version_id, rank[index.id]) == rank[index.id]]
 
 
-def _similarity(cosine: float | None, embedding: EmbeddingProvider) -> float | None:
-    """Brought to the scale on which fusion and judgement rest, whatever the model."""
-    if cosine is None:
-        return None
-    return min(max(rescaled(cosine, embedding.similarity_range), COSINE_FLOOR), 1.0)
-
-
-def _familiarity(question: str, embedding: EmbeddingProvider) -> float:
-    """How well the embedding model knows the words of a question, 0–1, by the size of its tokens."""
-    if embedding.multilingual:
-        return 1.0
-    tokens = len(embedding.token_spans(question))
-    characters = sum(not character.isspace() for character in question)
-    if not tokens:
-        return 1.0
-    share = (characters / tokens - UNKNOWN_CHARACTERS) / (KNOWN_CHARACTERS - UNKNOWN_CHARACTERS)
-    return min(max(share, 0.0), 1.0)
+def _foreign(search: _Search, found: Sequence[Found], chunks: Mapping[UUID, Chunk]) -> frozenset[UUID]:
+    """Hits in another language than the question's, where the model knows both; none where words alone are asked."""
+    if search.mode is SearchMode.BM25:
+        return frozenset()
+    spoken = language.detect(search.question)
+    knowing = (hit.id for index, hit in found if index.embedding is not None and index.embedding.multilingual)
+    return frozenset(key for key in knowing if language.differ(chunks[key].language, spoken))
 
 
 def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -35,10 +35,18 @@ def order(hits: list[HybridHit], scores: dict[UUID, float]) -> list[int]:
 
 
 @given(HITS, WEIGHT, st.sampled_from(["convex", "rrf"]))
-def test_every_hit_gets_a_score_between_0_and_1(hits: list[HybridHit], weight: float, method: str) -> None:
+def test_every_hit_gets_a_score_of_1_at_most(hits: list[HybridHit], weight: float, method: str) -> None:
     scores = fusion.fuse(hits, weight, method)
     assert scores.keys() == {hit.id for hit in hits}
-    assert all(-1e-9 <= score <= 1 + 1e-9 for score in scores.values())
+    assert all(score <= 1 + 1e-9 for score in scores.values())
+
+
+@given(HITS, st.sampled_from(["convex", "rrf"]))
+def test_a_side_alone_keeps_its_order(hits: list[HybridHit], method: str) -> None:
+    similarity = {one.id: one.dense_score for one in hits if one.dense_score is not None}
+    scores = fusion.fuse([HybridHit(key, PAYLOAD, value, None) for key, value in similarity.items()], 1.0, method)
+    by_score = sorted(similarity, key=lambda key: -scores[key])
+    assert [similarity[key] for key in by_score] == pytest.approx(sorted(similarity.values(), reverse=True))
 
 
 @given(HITS, WEIGHT, st.sampled_from(["convex", "rrf"]))
@@ -74,9 +82,28 @@ def test_a_side_that_did_not_see_a_hit_gives_it_nothing() -> None:
     assert ranks[hits[2].id] > max(ranks[hits[0].id], ranks[hits[1].id])
 
 
-def test_cosine_is_scaled_from_its_own_minimum() -> None:
-    hits = [hit(1.0, None), hit(0.0, None), hit(-1.0, None)]
-    assert [fusion.convex(hits, 1.0)[h.id] for h in hits] == [1.0, 0.5, 0.0]
+def test_similarity_is_scaled_from_what_unrelated_texts_have() -> None:
+    low = fusion.FLOOR
+    hits = [hit(low + distance, None) for distance in (0.8, 0.4, 0.0, -0.4)]
+    assert [fusion.convex(hits, 1.0)[h.id] for h in hits] == pytest.approx([1.0, 0.5, 0.0, -0.5])
+    # Where nothing is related, the least unrelated is still the first.
+    assert order(hits[3:] + hits[2:3], fusion.convex(hits[3:] + hits[2:3], 1.0)) == [1, 0]
+
+
+@pytest.mark.parametrize("method", ["convex", "rrf"])
+def test_what_words_cannot_know_is_left_to_meaning(method: str) -> None:
+    others = [hit(0.3, 6.0), hit(0.2, 5.0), hit(0.1, 4.0)]
+    german = hit(0.6, None)
+    hits = [german, *others]
+    assert order(hits, fusion.fuse(hits, 0.4, method))[0] == 1
+    assert order(hits, fusion.fuse(hits, 0.4, method, foreign={german.id}))[0] == 0
+    # One that is unrelated gains nothing by its language.
+    far = hit(-0.05, None)
+    assert fusion.convex([far, *others], 0.4, foreign={far.id}) == fusion.convex([far, *others], 0.4)
+    # Names and numbers are the same in every language: what they found is not taken away.
+    found = hit(0.1, 9.0)
+    hits = [found, *others]
+    assert fusion.fuse(hits, 0.4, method, foreign={found.id}) == fusion.fuse(hits, 0.4, method)
 
 
 def test_when_few_share_a_word_ranks_are_fused_instead_of_scores() -> None:
