@@ -15,6 +15,11 @@ _WANTED = "documents-wanted"
 _SHOWN = (DocumentStatus.READY, DocumentStatus.INDEXING, DocumentStatus.PENDING, DocumentStatus.FAILED)
 STATES = ["all", *(status.value for status in _SHOWN)]
 
+_ORDERS = (
+    "Some sentences read like orders to an assistant. They are treated as text, never followed. Look whether they "
+    "belong in this document:"
+)
+
 
 def show(api: ApiClient) -> None:
     """Upload, list, and what can be done with one."""
@@ -100,6 +105,10 @@ def _detail(api: ApiClient, item: dict[str, Any]) -> None:
         st.error(f"{item['error_message']} {task.get('next_step') or ''}")
     if item["warning"]:
         st.warning(item["warning"])
+    if item["orders"]:
+        st.warning(_ORDERS)
+        # As plain text: what stands in a document is never markup of this page.
+        st.code("\n".join(one["sentence"] for one in item["orders"]), language=None, wrap_lines=True)
     st.text(
         lists.line(
             f"{item['pages']} pages" if item["pages"] else "",

@@ -24,7 +24,7 @@ from core.crash_points import crash_point
 from core.errors import ConflictError, DocumentError, KnowledgeFoundryError
 from core.states import DocumentStatus, IngestionStage, TaskStatus, TaskType
 from core.telemetry import METRICS, job
-from core.text import language
+from core.text import language, orders
 from core.types import ChunkDraft, EmbeddedFile, JsonValue, ParsedDocument, VectorPayload
 from db.models import Document, DocumentVersion, Task
 from db.unit_of_work import Database
@@ -220,6 +220,7 @@ class IngestionPipeline:
         # Off the loop: hundreds of pages take seconds, and the heartbeat must go on.
         drafts, counted = await asyncio.to_thread(self._cut, work, parsed)
         signature = await asyncio.to_thread(near_duplicates.signature, parsed)
+        commanding = await asyncio.to_thread(_orders_in, parsed)
         reading = ParsedVersion(
             work.document_id,
             work.version_id,
@@ -231,6 +232,7 @@ class IngestionPipeline:
             str(self._rules),
             signature,
             keeper.parts,
+            commanding,
         )
         chunks = Indexed(
             payload,
@@ -351,6 +353,11 @@ class IngestionPipeline:
             return LOST
         self._ended(lease.organization_id, lease.task_id)
         return FAILED
+
+
+def _orders_in(parsed: ParsedDocument) -> Sequence[JsonValue]:
+    """Sentences that give orders to whoever reads the document for others, the plainest ones."""
+    return orders.kept(found for page in parsed.pages for found in orders.find(page.text))
 
 
 async def _mark_document(session: AsyncSession, task: Task, code: str, message: str) -> None:

@@ -34,7 +34,7 @@ from services.uploads import near_duplicates
 from services.uploads.activation import activate, is_overtaken
 from services.uploads.attachments import EmbeddedFiles, lock_for_parts, place
 from services.uploads.coverage import COVERAGE, coverage_of
-from services.uploads.receipts import WARNINGS
+from services.uploads.receipts import ORDERS, WARNINGS
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,7 @@ class ParsedVersion:
         rules: By which it was cut.
         signature: By which texts that are much alike are found; None for a short one.
         parts: Files in it that become documents of their own.
+        orders: Sentences in it that give orders to whoever reads it for others.
     """
 
     document_id: UUID
@@ -60,6 +61,7 @@ class ParsedVersion:
     rules: str
     signature: bytes | None
     parts: EmbeddedFiles
+    orders: Sequence[JsonValue] = ()
 
     @property
     def labels(self) -> dict[int, str]:
@@ -163,6 +165,7 @@ async def _note(session: AsyncSession, reading: ParsedVersion, counts: Statistic
         **{key: value for key, value in version.meta.items() if key != PARTIAL},
         WARNINGS: list(reading.parsed.warnings),
         COVERAGE: coverage_of(reading.parsed),
+        ORDERS: list(reading.orders),
     }
     bands = near_duplicates.bands(reading.signature) if reading.signature else []
     await VersionRepository(session).replace_bands(version, bands)

@@ -8,10 +8,12 @@ from core.states import TaskStatus
 from db.models import DocumentVersion, Task
 from services.tasks.progress import PAGES, STAGES, PagesRead
 from services.uploads.coverage import coverage_view
-from services.views.uploads import Receipt, SimilarView
+from services.views.uploads import OrderView, Receipt, SimilarView
 
 WARNINGS = "warnings"
 """Where a version keeps them, among what else is known about it."""
+ORDERS = "orders"
+"""Where it keeps sentences that give orders to whoever reads it for others, see ``core.text.orders``."""
 FILE_STATE, FILE_DAMAGED, FILE_MISSING = "file", "damaged", "missing"
 """Where it keeps that its file is not what was handed in, as upkeep finds out."""
 _SAID_OF_FILE = {
@@ -55,6 +57,7 @@ def receipt_of(
         error_message=task.error_message,
         next_step=task.next_step,
         warnings=warnings_of(version) if task.status is TaskStatus.COMPLETED else (),
+        orders=orders_of(version) if task.status is TaskStatus.COMPLETED else (),
         unchanged=unchanged,
         queue_position=queue_position,
         seconds_left=_seconds_left(task),
@@ -80,6 +83,12 @@ def _stages(task: Task) -> dict[str, float]:
     if not isinstance(kept, dict):
         return {}
     return {stage: float(seconds) for stage, seconds in kept.items() if isinstance(seconds, int | float)}
+
+
+def orders_of(version: DocumentVersion) -> tuple[OrderView, ...]:
+    """Sentences of a version that was read which give orders to whoever reads it for others."""
+    found = version.meta.get(ORDERS)
+    return tuple(OrderView.model_validate(one) for one in found) if isinstance(found, list) else ()
 
 
 def warnings_of(version: DocumentVersion) -> tuple[str, ...]:

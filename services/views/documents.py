@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 from core.states import DocumentStatus
 from core.types import Box
 from services.views.base import View
-from services.views.uploads import Receipt, SimilarView
+from services.views.uploads import OrderView, Receipt, SimilarView
 
 
 class DocumentView(View):
@@ -24,6 +24,8 @@ class DocumentView(View):
     error_message: str | None
     warning: str | None
     """Set when parts could not be read, or when a newer version failed and the old one still answers."""
+    orders: tuple[OrderView, ...] = ()
+    """Sentences of it that give orders to whoever reads it for others, such as a model; they stay data."""
     version_number: int
     version_id: UUID | None
     pages: int | None

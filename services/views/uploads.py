@@ -27,6 +27,17 @@ class SimilarView(View):
     identical: bool
 
 
+class OrderView(View):
+    """A sentence of a document that gives orders to whoever reads it for others, such as a model.
+
+    Attributes:
+        score: 0-1, the greater the plainer.
+    """
+
+    sentence: str
+    score: float
+
+
 class CoverageView(View):
     """How much of a file was read; pages without text were empty, damaged, or pictures in which none was recognised."""
 
@@ -45,6 +56,7 @@ class Receipt(View):
         progress: 0–100.
         failure_code: Stable word for the cause; ``error_message`` says it in plain words and ``next_step`` what to do.
         warnings: What could not be read of a file that was read, such as a damaged page.
+        orders: Sentences that give orders to whoever reads the file for others; they stay data.
         unchanged: The content was there already; nothing had to be done.
         queue_position: How many documents of the organisation come before it and itself, while it waits.
         pages_done: Of ``pages``, those that are searchable or will be with the switch, while it is read.
@@ -72,6 +84,7 @@ class Receipt(View):
     error_message: str | None = None
     next_step: str | None = None
     warnings: tuple[str, ...] = ()
+    orders: tuple[OrderView, ...] = ()
     unchanged: bool = False
     note: str = ""
     similar: tuple[SimilarView, ...] = ()
