@@ -211,7 +211,7 @@ class Conversation:
         answer = run.said.stored(
             done.outcome, done.error, latency_ms=usage.latency_ms if usage else 0.0, as_of=run.as_of
         )
-        message.content = texts.with_links(answer.text, answer.citations, answer.sentences)
+        message.content = texts.with_links(answer.text, answer.citations, answer.sentences, answer.outcome)
         message.is_error = bool(done.error)
         await message.send()
         cited = {citation.version_id for citation in answer.citations}
@@ -232,7 +232,7 @@ def _begun(run: AnswerRun, thread: ThreadDict) -> cl.Message:
 
 
 def _linked(run: AnswerRun, text: str) -> str:
-    return texts.with_links(text, run.said.citations)
+    return texts.with_links(text, run.said.citations, outcome=run.said.outcome)
 
 
 async def _signed_in(_headers: Any) -> cl.User | None:

@@ -193,7 +193,7 @@ def _step(
     if output is not None:
         shown = output
     elif not asked:
-        shown = texts.with_links(message.content, message.citations, message.sentences)
+        shown = texts.with_links(message.content, message.citations, message.sentences, message.outcome)
     step: dict[str, Any] = {
         "id": id_ or str(message.id),
         "threadId": str(message.chat_id),

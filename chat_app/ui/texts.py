@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from core.events import Citation, SentenceEvent, Stage, StageEvent, Support
+from core.events import Citation, Outcome, SentenceEvent, Stage, StageEvent, Support
 
 ASSISTANT = "Knowledge Foundry"
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _BEGUN_MARKER = re.compile(r"\[\d{0,3}$")
+_OFFERED = re.compile(r"^- (.+)$", re.M)
 UNSUPPORTED = " [not in the sources](#unsupported)"
 _STAGES = {
     Stage.GUARD: "Reading the question",
@@ -22,8 +23,13 @@ _STAGES = {
 }
 
 
-def with_links(text: str, citations: Iterable[Citation], sentences: Iterable[SentenceEvent] = ()) -> str:
-    """The text with each marker a link that opens its source, and sentences without support marked."""
+def with_links(
+    text: str, citations: Iterable[Citation], sentences: Iterable[SentenceEvent] = (), outcome: str = ""
+) -> str:
+    """The text with each marker a link that opens its source, and sentences without support marked.
+
+    In a reply that is no answer, the questions it ends with are links that ask them.
+    """
     pieces, position = [], 0
     for sentence in sorted(sentences, key=lambda item: item.end):
         if sentence.support is Support.UNSUPPORTED and position < sentence.end <= len(text):
@@ -31,7 +37,13 @@ def with_links(text: str, citations: Iterable[Citation], sentences: Iterable[Sen
             pieces += [text[position:end], UNSUPPORTED.replace("[", "\x01").replace("]", "\x02")]
             position = end
     marked = "".join([*pieces, text[position:]])
-    return _linked(marked, {citation.number for citation in citations}).replace("\x01", "[").replace("\x02", "]")
+    linked = _linked(marked, {citation.number for citation in citations}).replace("\x01", "[").replace("\x02", "]")
+    return _OFFERED.sub(_asking, linked) if outcome == Outcome.TOLD else linked
+
+
+def _asking(offered: re.Match[str]) -> str:
+    question = offered[1].replace("[", "\\[").replace("]", "\\]")
+    return f"- [{question}](#ask)"
 
 
 def _linked(text: str, numbers: set[int]) -> str:

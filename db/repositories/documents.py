@@ -278,7 +278,7 @@ class DocumentRepository:
                 answers(DocumentChunk.__table__.c.version_id, as_of),
             )
         )
-        return {row.id: _chunk(row) for row in await self._session.execute(statement)}
+        return {row.id: chunk_of(row) for row in await self._session.execute(statement)}
 
     async def get_chunk(self, chunk_id: UUID, *, principal: Principal) -> tuple[Chunk, bool]:
         """A readable chunk of any version, and whether its version has been superseded.
@@ -297,7 +297,7 @@ class DocumentRepository:
         row = (await self._session.execute(statement)).first()
         if row is None:
             raise NotFoundError("That passage is gone, or you may not see it.")
-        chunk = _chunk(row)
+        chunk = chunk_of(row)
         return chunk, chunk.superseded
 
     async def superseded(self, version_ids: Ids[UUID], *, principal: Principal) -> frozenset[UUID]:
@@ -365,7 +365,8 @@ class DocumentRepository:
         return {row.id: row.place for row in rows}
 
 
-def _chunk(row: Row[*tuple[object, ...]]) -> Chunk:
+def chunk_of(row: Row[*tuple[object, ...]]) -> Chunk:
+    """What a row of ``CHUNK_COLUMNS`` says."""
     values = row._mapping
     return Chunk(
         id=values["id"],

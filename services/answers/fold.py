@@ -17,6 +17,7 @@ from core.events import (
     ReplacedEvent,
     SentenceEvent,
     TokenEvent,
+    ToldEvent,
     UsageEvent,
 )
 from services.answers.conversations import StoredAnswer
@@ -48,6 +49,8 @@ class AnswerFold:
                 self.text, self.outcome = event.text, Outcome.REFUSED
             case ClosestEvent():
                 self.text, self.outcome = event.text, Outcome.CLOSEST
+            case ToldEvent():
+                self.text, self.outcome = event.text, Outcome.TOLD
             case CitationEvent():
                 self._citations[event.citation.number] = event.citation
             case SentenceEvent():

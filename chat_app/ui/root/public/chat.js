@@ -18,6 +18,17 @@ document.addEventListener("click", (event) => {
   }
 }, true);
 
+// A question that is offered in a reply is a link to #ask; the element under the same message asks it.
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element && event.target.closest('a[href="#ask"]');
+  if (!link) return;
+  event.preventDefault();
+  const message = link.closest('[id^="step-"]');
+  if (!message) return;
+  const detail = { messageId: message.id.slice("step-".length), question: link.textContent };
+  window.dispatchEvent(new CustomEvent("kf-ask", { detail }));
+}, true);
+
 // The page of one's own files leads back here; Chainlit's link keeps to itself where it was followed.
 document.addEventListener("click", (event) => {
   const link = event.target instanceof Element && event.target.closest('a[href="/files"]');

@@ -1,8 +1,10 @@
 // Which passages does the answer rest on, and how did it come about?
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { useSetRecoilState } from "recoil";
 import { sideViewState } from "@chainlit/react-client";
 import { FileText, Info, SearchX } from "lucide-react";
+
+const FIRST = 6; // of a list of many rows: each row opens from its own number, too
 
 function place(citation) {
   const heading = citation.heading_path.length ? citation.heading_path[citation.heading_path.length - 1] : "";
@@ -21,6 +23,7 @@ function facts({ model, tokens, cost_usd, latency_ms }) {
 
 export default function Sources() {
   const setSideView = useSetRecoilState(sideViewState);
+  const [whole, setWhole] = useState(false);
 
   const open = (citation) => setSideView({
     title: `[${citation.number}] ${citation.filename}`,
@@ -36,9 +39,18 @@ export default function Sources() {
       const citation = props.citations.find((item) => item.number === detail.number);
       if (citation) open(citation);
     };
+    const onAsk = ({ detail }) => {
+      if (detail.messageId === props.message_id) sendUserMessage(detail.question);
+    };
     window.addEventListener("kf-cite", onCite);
-    return () => window.removeEventListener("kf-cite", onCite);
+    window.addEventListener("kf-ask", onAsk);
+    return () => {
+      window.removeEventListener("kf-cite", onCite);
+      window.removeEventListener("kf-ask", onAsk);
+    };
   }, [props]);
+
+  const shown = whole ? props.citations : props.citations.slice(0, FIRST);
 
   return (
     <div className="flex flex-col gap-2 text-sm" data-kf="sources">
@@ -56,7 +68,7 @@ export default function Sources() {
       )}
       {props.citations.length > 0 && (
         <ol className="flex flex-wrap gap-2 list-none p-0 m-0" aria-label={props.outcome === "closest" ? "Closest passages" : "Sources"}>
-          {props.citations.map((citation) => (
+          {shown.map((citation) => (
             <li key={citation.number} className="max-w-full">
               <button
                 type="button"
@@ -74,6 +86,18 @@ export default function Sources() {
               </button>
             </li>
           ))}
+          {shown.length < props.citations.length && (
+            <li>
+              <button
+                type="button"
+                data-kf="all-sources"
+                onClick={() => setWhole(true)}
+                className="rounded-lg border px-3 py-1.5 text-muted-foreground hover:bg-accent"
+              >
+                All {props.citations.length} sources
+              </button>
+            </li>
+          )}
         </ol>
       )}
       {facts(props.facts) && <div className="text-xs text-muted-foreground">{facts(props.facts)}</div>}
