@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from core.events import Support
@@ -16,6 +17,7 @@ from core.text import language, sentences, terms
 SUPPORTED = 0.6
 PARTLY = 0.3
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_CODE = re.compile(r"\b[A-Z][A-Z0-9]*(?:-\w+)+")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|without|cannot|nicht|kein\w*|nie|ohne|ne|pas|jamais|sans|nunca|sin)\b|n't\b"
 )
@@ -31,21 +33,37 @@ class Check:
 
 def check(sentence: str, passages: Sequence[str]) -> Check:
     """Hold a sentence (without markers) against the passages it cites; no passages means no support."""
-    wanted = set(terms.terms(sentence, language.detect(sentence)))
-    if not wanted:
+    spoken = language.detect(sentence)
+    if not terms.terms(sentence, spoken):
         return Check(Support.NOT_A_CLAIM, 0.0)
     if not passages:
         return Check(Support.UNSUPPORTED, 0.0)
     together = "\n".join(passages)
-    found = set(terms.terms(together, language.detect(together)))
-    share = len(wanted & found) / len(wanted)
-    if not numbers(sentence) <= numbers(together):
+    written = language.detect(together)
+    found = set(terms.terms(together, written))
+    # Of a short sentence the language is a guess; in the wrong one its words have other stems.
+    share = max(_share(set(terms.terms(sentence, code)), found) for code in (spoken, written))
+    if not agree(sentence, together):
         return Check(Support.UNSUPPORTED, min(share, PARTLY))
     if _NEGATION.search(sentence.lower()) and not _NEGATION.search(together.lower()):
         return Check(Support.PARTLY if share >= PARTLY else Support.UNSUPPORTED, share)
     if share >= SUPPORTED:
         return Check(Support.SUPPORTED, share)
     return Check(Support.PARTLY if share >= PARTLY else Support.UNSUPPORTED, share)
+
+
+def _share(wanted: AbstractSet[str], found: AbstractSet[str]) -> float:
+    return len(wanted & found) / len(wanted) if wanted else 0.0
+
+
+def agree(sentence: str, passages: str) -> bool:
+    """Whether all numbers of a sentence stand in the passages, and those outside of codes outside of them.
+
+    TX-120 is no 120.
+    """
+    return numbers(sentence) <= numbers(passages) and numbers(_CODE.sub(" ", sentence)) <= numbers(
+        _CODE.sub(" ", passages)
+    )
 
 
 def numbers(text: str) -> frozenset[str]:

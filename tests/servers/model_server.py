@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any, Self
@@ -48,6 +48,7 @@ class ModelServer(ABC):
 
     Attributes:
         media_type: Of its streams.
+        said: Words of its answers.
         bodies: What was asked, call by call.
         headers: Headers of the last request of any kind.
     """
@@ -56,6 +57,7 @@ class ModelServer(ABC):
 
     def __init__(self) -> None:
         self.fault = Fault.NONE
+        self.said: Sequence[str] = WORDS
         self.opened = self.finished = self.cancelled = 0
         self.bodies: list[dict[str, Any]] = []
         self.headers: dict[str, str] = {}
@@ -135,7 +137,7 @@ class ModelServer(ABC):
     async def words(self) -> AsyncIterator[str]:
         """The words of the answer, with the fault in their midst."""
         while True:
-            for number, word in enumerate(WORDS):
+            for number, word in enumerate(self.said):
                 if number == 2 and self.fault is Fault.STALLED:
                     await asyncio.Event().wait()
                 if number == 2 and self.fault is Fault.HELD:
