@@ -19,6 +19,7 @@ from core.events import (
     SentenceEvent,
     Support,
     TokenEvent,
+    ToldEvent,
 )
 from services.answers.fold import AnswerFold
 
@@ -82,10 +83,11 @@ async def read(events: AsyncIterable[AnswerEvent], write: Callable[[str], None] 
     async for event in events:
         answer.add(event)
         match event:
-            case TokenEvent() | RefusalEvent() | ClosestEvent():
+            case TokenEvent() | RefusalEvent() | ClosestEvent() | ToldEvent():
                 show(event.text)
             case ReplacedEvent():
-                show(f"\n\n{event.text}")
+                # A terminal cannot take back what stands above.
+                show(f"\n\n[What stands above is withdrawn: {event.reason}]\n\n{event.text}")
             case SentenceEvent() if event.support is Support.UNSUPPORTED:
                 show(UNSUPPORTED)  # the event comes right behind its text
             case DoneEvent():

@@ -43,7 +43,7 @@ def ask(
     moment = moment_of(as_of) if as_of else None
     answer = run(_ask(question, as_user, moment, data_dir, json_output))
     typer.echo(answer.as_json() if json_output else f"\n\n{answers.sources(answer)}".rstrip())
-    if answer.outcome is not Outcome.ANSWERED:
+    if answer.outcome not in (Outcome.ANSWERED, Outcome.TOLD):
         raise typer.Exit(3)
 
 

@@ -11,12 +11,16 @@ from typing import Annotated
 import typer
 
 from core.errors import ValidationError
-from core.events import Outcome
 from core.identity import Principal
-from services import evaluation
+from services import evaluation, injection_evaluation
 from services.bootstrap import Services, open_services
 from services.commands.terminal import DataDir, counted, run, say
 from services.embedded.supervisor import Supervisor
+from services.evaluation.answers import Row
+from services.evaluation.comparison import compare, read_run, require_former
+from services.evaluation.questions import QuestionSet, require_files
+from services.evaluation.report import Report
+from services.evaluation.sets import FORMS, contents, read_question_set
 from services.search.retriever import SearchMode
 from services.stack import processes
 from services.stack.opening import any_stack
@@ -33,7 +37,7 @@ Files = Annotated[
     Path | None,
     typer.Option(
         "--files",
-        help="Folder of documents; `answers` reads it instead of the samples, `retrieval` beside its texts.",
+        help="Folder of documents, beside those of the set; `answers` reads the samples where neither is there.",
         show_default=False,
     ),
 ]
@@ -60,7 +64,10 @@ def retrieval(
 
 @app.command(name="answers")
 def answers_command(
-    questions: Annotated[Path, typer.Option(help="JSON lines: question, answer, file, page.")],
+    questions: Annotated[Path, typer.Option(help=f"What is asked. {FORMS}")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask only so many, the same each time.")] = None,
+    former: Annotated[Path | None, typer.Option(help="JSON of a former run to compare with.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page of HTML here.")] = None,
     json_file: Json = None,
     files: Files = None,
     keep: Keep = False,
@@ -68,14 +75,56 @@ def answers_command(
     data_dir: DataDir = None,
 ) -> None:
     """Ask questions whose answers are known and count what came back."""
-    figures, rows = run(_answers(evaluation.read_questions(questions), files or CORPUS, keep, data_dir))
+    _require_folders(json_file, report)
+    asked = read_question_set(questions).draw(limit)
+    before = read_run(former) if former else ()
+    if former:
+        require_former(before, asked.questions)
+    rows = run(_answers(asked, files, keep, data_dir))
+    measured = Report(rows, compare(before, rows) if former else None)
+    for line in measured.lines():
+        typer.echo(line)
+    for row in rows:
+        if verbose and row.went_wrong:
+            typer.echo(row.model_dump_json())
+    if json_file:
+        json_file.write_text(measured.json(), encoding="utf-8")
+    if report:
+        report.write_text(measured.html(), encoding="utf-8")
+
+
+def _require_folders(*paths: Path | None) -> None:
+    """Before the work, not after it."""
+    for path in filter(None, paths):
+        if not path.parent.is_dir():
+            raise ValidationError(f"There is no folder {path.parent} to write {path.name} into.")
+
+
+@app.command()
+def injection(
+    data: Annotated[Path, typer.Option(help="Folder with attacks.jsonl, benign.jsonl, poisoned_docs.jsonl.")],
+    json_file: Json = None,
+    keep: Keep = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Count orders that are seen in texts, harmless texts taken for one, and poisoned documents that are obeyed."""
+    figures, rows = run(_injection(injection_evaluation.read_injection_set(data), keep, data_dir))
     for name, value in figures.items():
         typer.echo(f"{name:22}{value:>8}")
-    for row in rows:
-        wrong = not row["hit"] if row["answerable"] else row["outcome"] == Outcome.ANSWERED
-        if verbose and wrong:
-            typer.echo(json.dumps(row, ensure_ascii=False))
     _write(json_file, figures, rows)
+
+
+async def _injection(
+    data: injection_evaluation.InjectionSet, keep: bool, data_dir: Path | None
+) -> tuple[dict[str, float], Rows]:
+    flags, rows = await injection_evaluation.measure_flags(data, progress=counted("Texts judged"))
+    texts = {f"{one.key}.txt": one.poisoned.encode() for one in data.poisoned}
+    async with _scratch(keep, data_dir) as (services, principal):
+        await evaluation.load_texts(services, principal, texts, progress=counted("Poisoned documents read"))
+        obeyed, asked = await injection_evaluation.measure_obedience(
+            services, principal, data.poisoned, progress=counted("Questions asked")
+        )
+    return {**flags, **obeyed}, [*rows, *asked]
 
 
 async def _retrieval(
@@ -86,7 +135,7 @@ async def _retrieval(
     rows: Rows = []
     async with _scratch(keep, data_dir) as (services, principal):
         speed = await evaluation.load_texts(
-            services, principal, {**texts, **_contents(files)}, progress=counted("Texts read")
+            services, principal, {**texts, **(contents(files) if files else {})}, progress=counted("Texts read")
         )
         for mode in SearchMode:
             asked = counted(f"Questions searched, {mode.value}")
@@ -97,21 +146,17 @@ async def _retrieval(
     return {**figures, "ingest": {"texts_per_s": round(speed, 2)}}, rows
 
 
-async def _answers(
-    questions: list[evaluation.Question], files: Path, keep: bool, data_dir: Path | None
-) -> tuple[dict[str, float], Rows]:
-    contents = _contents(files)
-    if not contents:
-        raise ValidationError(f"There are no documents in {files}.")
+async def _answers(asked: QuestionSet, files: Path | None, keep: bool, data_dir: Path | None) -> list[Row]:
+    folder = files or (None if asked.documents else CORPUS)
+    documents = {**asked.documents, **(contents(folder) if folder else {})}
+    if not documents:
+        raise ValidationError(f"There are no documents in {folder}.")
+    require_files(asked.questions, documents)
     async with _scratch(keep, data_dir) as (services, principal):
-        await evaluation.load_texts(services, principal, contents, progress=counted("Documents read"))
-        return await evaluation.measure_answers(services, principal, questions, progress=counted("Questions asked"))
-
-
-def _contents(folder: Path | None) -> Mapping[str, bytes]:
-    if folder is None:
-        return {}
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+        await evaluation.load_texts(services, principal, documents, progress=counted("Documents read"))
+        return await evaluation.measure_answers(
+            services, principal, asked.questions, progress=counted("Questions asked")
+        )
 
 
 @asynccontextmanager

@@ -322,7 +322,42 @@ def test_evaluation_measures_and_leaves_nothing_behind(running: tuple[Foundry, s
     assert answered_row["cited"][0]["file"] == "leave.md"
     assert (refused_row["outcome"], refused_row["cited"]) == ("refused", [])
     assert "Questions asked: 2 of 2\n" in answered.stderr
+    assert answered_row["ms"] > 0
+    assert answered_row["confidence"] > 0.5
+    assert counted["calibration"]["questions"] >= 1
+    write(data / "queries.jsonl", [{"_id": "1", "text": questions["1"][0]}])
+    again = foundry(
+        "eval", "answers", "--questions", str(data), "--files", str(tmp_path / "files"), "--limit", "1",
+        "--json", str(tmp_path / "beir.json"),
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    (door,) = json.loads((tmp_path / "beir.json").read_text(encoding="utf-8"))["rows"]
+    assert (door["file"], door["answer"], door["hit"]) == ("a.txt", None, True)
     assert len(foundry("user", "list").stdout.splitlines()) <= 2
+
+
+def test_a_later_evaluation_tells_what_changed_and_whether_it_is_chance(
+    running: tuple[Foundry, str], tmp_path: Path
+) -> None:
+    foundry, _ = running
+    question = "How many days of annual leave does an employee of Halvemoor have?"
+    write(tmp_path / "asked.jsonl", [{"question": question, "answer": "31 days", "file": "leave.md", "page": 1}])
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "leave.md").write_bytes(LEAVE)
+    asked = ("eval", "answers", "--questions", str(tmp_path / "asked.jsonl"), "--files", str(tmp_path / "files"))
+    first = foundry(*asked, "--json", str(tmp_path / "first.json"))
+    assert first.returncode == 0, first.stderr
+    (tmp_path / "files" / "leave.md").write_bytes(b"# Boots\n\nBoots are black and stand at the gate.\n")
+    second = foundry(
+        *asked, "--former", str(tmp_path / "first.json"), "--json", str(tmp_path / "second.json"),
+        "--report", str(tmp_path / "report.html"),
+    )  # fmt: skip
+    assert second.returncode == 0, second.stderr
+    assert "hit_rate 0.0 1.0 -1 -1 to -1 *" in " ".join(second.stdout.split())
+    compared = json.loads((tmp_path / "second.json").read_text(encoding="utf-8"))["comparison"]
+    assert [(one["question"], one["now"]["hit"]) for one in compared["changed"]] == [(question, False)]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.index("31 days of annual leave") > page.index("<h4>Then")
 
 
 def test_demo_in_a_scratch_folder_answers_and_ends_with_0(models: Path, tmp_path: Path) -> None:
