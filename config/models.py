@@ -19,6 +19,7 @@ from config.infrastructure import (
 from config.notifications import NotificationRule, NotificationSettings
 from config.plugins import KINDS, PluginEntry, PluginSettings, Routing, VectorDatabases
 from config.product import (
+    AnswersSettings,
     AuthSettings,
     CachingSettings,
     FeatureFlags,
@@ -53,6 +54,7 @@ class Settings(Section):
     ingestion: IngestionSettings = IngestionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     generation: GenerationSettings = GenerationSettings()
+    answers: AnswersSettings = AnswersSettings()
     notifications: NotificationSettings = NotificationSettings()
 
     @property
@@ -65,6 +67,7 @@ __all__ = [
     "KINDS",
     "MIN_JWT_SECRET",
     "AdminSettings",
+    "AnswersSettings",
     "AppSettings",
     "AuthSettings",
     "CachingSettings",

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from config.section import LATER, Rate, Section, Share
+from core.types import Caution
 
 
 class AuthSettings(Section):
@@ -96,6 +97,10 @@ class IngestionSettings(Section):
     partial_answers: bool = Field(
         False, description="Let the first version of a long document answer page by page while it is read; it is said."
     )
+    orders_in_documents: Literal["flag", "fence"] = Field(
+        "flag",
+        description="Sentences that give orders to a model: shown with the document, or also kept from the model.",
+    )
     max_own_files: int = Field(
         50, ge=0, description="Files that somebody who only asks may hand in for himself; 0 allows none."
     )
@@ -137,9 +142,9 @@ class RetrievalSettings(Section):
     hybrid_search_weight: Share = Field(0.7, description="Weight of meaning; words have the rest.")
     fusion: Literal["convex", "rrf"] = Field("convex", description="Weighted scores, or reciprocal ranks.")
     rrf_k: int = Field(60, ge=1, description="Of reciprocal rank fusion: the greater, the less first places count.")
-    min_evidence_score: Share = Field(0.25, description="Evidence below it is not enough for an answer.")
+    min_evidence_score: Share = Field(0.2, description="A passage below it is not near: it is not shown.")
     max_rewrites: int = Field(
-        1, ge=0, le=3, json_schema_extra=LATER, description="Times the question is put differently before refusing."
+        1, ge=0, le=3, description="Times a language model puts the question differently when nothing near was found."
     )
 
     @model_validator(mode="after")
@@ -158,6 +163,18 @@ class ModelRouting(Section):
     retry_budget_s: float = Field(20.0, ge=0, le=600, description="No new round begins later after the first failure.")
     breaker_failures: int = Field(5, ge=1, le=1000, description="Failures in a row after which a model is left alone.")
     breaker_pause_s: float = Field(30.0, gt=0, le=3600, description="Seconds it is left alone before one call probes.")
+
+
+class AnswersSettings(Section):
+    """When something is stated, and what answers may show."""
+
+    caution: Caution = Field(
+        Caution.BALANCED,
+        description="How sure a quoted answer must be; what is less sure is shown as a passage that comes closest.",
+    )
+    allowed_link_hosts: tuple[str, ...] = Field(
+        (), description="Hosts that links and pictures in answers may lead to, *.host for those below it; else inert."
+    )
 
 
 class GenerationSettings(Section):

@@ -3,8 +3,8 @@
 One schema for the chat, the API and the tests. Order: ``stage`` events as the graph moves on; ``token`` events with
 text that was already checked; a ``sentence`` event after each sentence; ``citation`` before the first sentence that
 uses it; ``notice`` at any time; then ``usage`` and, always last, ``done``. A ``refusal`` stands where the text would
-stand; ``closest`` begins a text that is no answer, but names the passages that come closest. When text that was already
-shown must go, ``replaced`` carries the whole new text.
+stand; ``closest`` begins a text that is no answer, but names the passages that come closest; ``told`` replies to what
+is no question of the documents. When text that was already shown must go, ``replaced`` carries the whole new text.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Stage(StrEnum):
     RETRIEVE = "retrieve"
     RERANK = "rerank"
     WEIGH = "weigh"
+    REWRITE = "rewrite"
     GENERATE = "generate"
     VERIFY = "verify"
 
@@ -133,6 +134,13 @@ class ClosestEvent(_Event):
     text: str
 
 
+class ToldEvent(_Event):
+    """A reply to a greeting, to thanks, or to what can be asked; its last lines may be questions, each a "- "."""
+
+    type: Literal["told"] = "told"
+    text: str
+
+
 class NoticeKind(StrEnum):
     """What a reader should know about how the answer came about."""
 
@@ -144,6 +152,7 @@ class NoticeKind(StrEnum):
     FLAGGED = "flagged"
     REWRITTEN = "rewritten"
     PARTIAL = "partial"
+    NOT_COVERED = "not_covered"
     CONFIDENTIAL = "confidential"
     AS_OF = "as_of"
 
@@ -158,7 +167,10 @@ class NoticeEvent(_Event):
 
 
 class UsageEvent(_Event):
-    """What the answer took, all calls of models for it together; ``provider`` and ``model`` wrote what stands."""
+    """What the answer took, all calls of models for it together; ``provider`` and ``model`` wrote what stands.
+
+    ``confidence``: how likely the best sentence answers, 0–1, whether it was stated or not; only who quotes can tell.
+    """
 
     type: Literal["usage"] = "usage"
     provider: str
@@ -169,6 +181,7 @@ class UsageEvent(_Event):
     latency_ms: float
     first_token_ms: float | None = None
     passages: int = 0
+    confidence: float | None = Field(default=None, ge=0, le=1)
 
 
 class Outcome(StrEnum):
@@ -176,6 +189,7 @@ class Outcome(StrEnum):
 
     ANSWERED = "answered"
     CLOSEST = "closest"
+    TOLD = "told"
     REFUSED = "refused"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -200,6 +214,7 @@ AnswerEvent = Annotated[
     | ReplacedEvent
     | RefusalEvent
     | ClosestEvent
+    | ToldEvent
     | NoticeEvent
     | UsageEvent
     | DoneEvent,

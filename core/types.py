@@ -282,6 +282,16 @@ class Passage(_Frozen):
     title: str = ""
     language: str = "und"
     score: float = 0.0
+    similarity: float | None = None
+    """On the scale of ``core.similarity``; None where no vectors were compared."""
+
+
+class Caution(StrEnum):
+    """How sure an answer must be that no model wrote: below it passages are shown as near, not as an answer."""
+
+    CAREFUL = "careful"
+    BALANCED = "balanced"
+    GENEROUS = "generous"
 
 
 class Grounding(_Frozen):
@@ -289,11 +299,14 @@ class Grounding(_Frozen):
 
     Attributes:
         term_idf: Rarity of the question's terms among all readable documents.
+        background: Median similarity of all that the search found, from which the best should stand out.
     """
 
     question: str
     passages: tuple[Passage, ...]
     term_idf: Mapping[str, float] = Field(default_factory=dict)
+    background: float | None = None
+    caution: Caution = Caution.BALANCED
 
 
 class Clearance(_Frozen):
@@ -323,7 +336,8 @@ class CompletionRequest(_Frozen):
 class CompletionResponse(_Frozen):
     """What a language model answered, and what it cost.
 
-    ``finish_reason`` is ``stop``, ``length``, ``cancelled`` or the vendor's word.
+    ``finish_reason`` is ``stop``, ``length``, ``cancelled`` or the vendor's word. ``confidence``: how likely this, or
+    what would have been said but for NO_ANSWER, answers the question, 0–1; None from who cannot tell.
     """
 
     text: str
@@ -335,6 +349,7 @@ class CompletionResponse(_Frozen):
     cost_usd: float
     timestamp: datetime
     finish_reason: str = "stop"
+    confidence: float | None = Field(default=None, ge=0, le=1)
 
 
 class PluginStatus(StrEnum):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from core.events import Citation
 from core.types import Candidate
 from graph import grounding
+from graph.fence import without_orders
 
 _GAP = r"[^\S\n]*"
 MARKER = re.compile(rf"[^\S\n]?[\[【]{_GAP}(\d{{1,3}}(?:{_GAP}[,;]{_GAP}\d{{1,3}})*){_GAP}[\]】]")
@@ -40,9 +41,9 @@ class CitationBook:
         return len(self._numbers)
 
     def passages(self, sentence: str) -> list[str]:
-        """Texts of the sources a sentence cites, with the headings they stand under."""
+        """Texts of the sources a sentence cites, with their headings and without the orders in them."""
         chunks = [self._evidence[n - 1].chunk for n in cited_numbers(self.known_only(sentence))]
-        return [f"{chunk.context}\n{chunk.content}" for chunk in chunks]
+        return [f"{chunk.context}\n{without_orders(chunk.content)}" for chunk in chunks]
 
     def rewrite(self, sentence: str) -> tuple[str, tuple[int, ...], list[Citation]]:
         """The sentence with the reader's numbers, these numbers, and the citations used for the first time."""

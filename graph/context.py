@@ -10,7 +10,7 @@ from uuid import UUID
 
 from core.events import AnswerEvent
 from core.identity import Principal
-from core.types import Candidate, Clearance, Message
+from core.types import Candidate, Caution, Chunk, Clearance, Message
 from plugins.interfaces import EmbeddingProvider, Reranker, RoutedModel
 
 Emit = Callable[[AnswerEvent], Awaitable[None]]
@@ -49,18 +49,70 @@ class Retriever(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: what the principal may read, perhaps only these collections or documents, perhaps as of then."""
+
+    principal: Principal
+    collection_ids: frozenset[UUID] | None = None
+    document_ids: frozenset[UUID] | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What there is to ask about.
+
+    Attributes:
+        kinds: MIME type → how many documents of it, most first.
+        newest: File names and MIME types of a few, the newest first.
+        questions: Known to be answered by some of them.
+    """
+
+    kinds: Mapping[str, int]
+    newest: tuple[tuple[str, str], ...] = ()
+    questions: tuple[str, ...] = ()
+
+    @property
+    def documents(self) -> int:
+        """How many there are."""
+        return sum(self.kinds.values())
+
+
+class Library(Protocol):
+    """Whole documents that answer, where a retriever gives passages of many."""
+
+    async def holdings(self, scope: Scope) -> Holdings:
+        """What there is."""
+
+    async def named(self, name: str, scope: Scope) -> UUID | None:
+        """The document with all words of a name in its file name or first heading; of several the most alike."""
+
+    async def read(self, document_id: UUID, scope: Scope, *, limit: int) -> list[Chunk]:
+        """The first ``limit`` chunks of a document in their order; none where it does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerSettings:
-    """Numbers that steer an answer."""
+    """What steers an answer.
+
+    Attributes:
+        fence_orders: Keep sentences that give orders from the model.
+        link_hosts: Hosts that links in answers may lead to.
+    """
 
     top_k: int = 20
     rerank_top_k: int = 6
-    min_evidence: float = 0.42
+    min_evidence: float = 0.2
     block_injection: float = 0.9
     flag_injection: float = 0.5
     model: str = ""
     temperature: float = 0.1
     max_tokens: int = 1024
     stream: bool = True
+    caution: Caution = Caution.BALANCED
+    max_rewrites: int = 0
+    fence_orders: bool = False
+    link_hosts: tuple[str, ...] = ()
 
 
 async def _nowhere(event: AnswerEvent) -> None:
@@ -82,6 +134,7 @@ class GraphContext:
 
     principal: Principal
     retriever: Retriever
+    library: Library
     reranker: Reranker
     llm: RoutedModel
     embedding: EmbeddingProvider
@@ -96,6 +149,11 @@ class GraphContext:
     document_ids: frozenset[UUID] | None = None
     as_of: datetime | None = None
     emit: Emit = _nowhere
+
+    @property
+    def scope(self) -> Scope:
+        """Where this question looks."""
+        return Scope(self.principal, self.collection_ids, self.document_ids, self.as_of)
 
     def clearance(self, evidence: Sequence[Candidate] = ()) -> Clearance:
         """Who may see this conversation together with this evidence."""

@@ -1,36 +1,32 @@
-"""How much do passages speak to a question? Judged without a model."""
+"""How much does a passage speak to a question? Judged without a model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from statistics import median
 
 from core.text import language, matching, terms
 from core.types import Candidate
 
-LOOKED_AT = 3
 COSINE_LOW, COSINE_HIGH = 0.15, 0.65
 DENSE_SHARE = 0.5
 UNSEEN_IDF = 6.0
 """A term that occurs nowhere weighs like a rare one: what is asked about is not there."""
 
 
-def evidence_score(query: str, evidence: Sequence[Candidate], term_idf: Mapping[str, float]) -> float:
-    """Half meaning (best cosine), half words (share of the question's weight that one passage covers).
+def nearness(query: str, candidate: Candidate, term_idf: Mapping[str, float]) -> float:
+    """0–1: half meaning, half words (share of the question's weight that the passage covers).
 
     Words decide alone while the vector store is down. Then those of the question's grammar are left out: in a small
     collection a "how" that no document says would outweigh everything that one says.
     """
-    if not evidence:
-        return 0.0
-    cosines = [candidate.dense_score for candidate in evidence[:LOOKED_AT] if candidate.dense_score is not None]
     spoken = language.detect(query)
-    wanted = set(terms.terms(query, spoken)) if cosines else matching.content_terms(query, spoken)
-    covered = max(coverage(wanted, candidate, term_idf) for candidate in evidence[:LOOKED_AT])
-    if not cosines:
-        return covered
-    meaning = (max(cosines) - COSINE_LOW) / (COSINE_HIGH - COSINE_LOW)
-    return DENSE_SHARE * min(max(meaning, 0.0), 1.0) + (1 - DENSE_SHARE) * covered
+    if candidate.dense_score is None:
+        return coverage(matching.content_terms(query, spoken), candidate, term_idf)
+    meaning = min(max((candidate.dense_score - COSINE_LOW) / (COSINE_HIGH - COSINE_LOW), 0.0), 1.0)
+    covered = coverage(set(terms.terms(query, spoken)), candidate, term_idf)
+    return DENSE_SHARE * meaning + (1 - DENSE_SHARE) * covered
 
 
 def coverage(wanted: AbstractSet[str], candidate: Candidate, term_idf: Mapping[str, float]) -> float:
@@ -42,3 +38,9 @@ def coverage(wanted: AbstractSet[str], candidate: Candidate, term_idf: Mapping[s
     chunk = candidate.chunk
     present = set(terms.terms(f"{chunk.context} {chunk.content}", chunk.language))
     return sum(weight for term, weight in weights.items() if term in present) / total
+
+
+def background(candidates: Sequence[Candidate]) -> float | None:
+    """Median similarity of all that was found; None where no vectors were compared."""
+    known = [candidate.dense_score for candidate in candidates if candidate.dense_score is not None]
+    return median(known) if known else None

@@ -38,4 +38,5 @@ class Ledger:
             latency_ms=(time.perf_counter() - self._started) * 1000,
             first_token_ms=first_token_ms,
             passages=passages,
+            confidence=last.confidence,
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from core.events import RefusalReason
+from core.text.requests import Request
 from core.types import Candidate
 from plugins.interfaces import ModelCall
 
@@ -15,14 +16,17 @@ class AnswerState(TypedDict, total=False):
 
     question: str
     """As asked."""
+    request: Request
+    """What is wanted, as far as the words tell."""
     query: str
     """As searched for: standalone, perhaps rewritten."""
     candidates: list[Candidate]
     evidence: list[Candidate]
-    evidence_score: float
     searched_documents: int
     term_idf: Mapping[str, float]
     rewrites: int
+    sought_again: bool
+    """Whether the question is put differently, because nothing near was found."""
     degraded: list[str]
     refusal: RefusalReason
     calls: list[ModelCall]

@@ -36,6 +36,7 @@ from services.accounts.federation import FederationService
 from services.accounts.rate_limits import LimitService
 from services.answers.conversations import ChatService
 from services.answers.feedback import FeedbackService
+from services.answers.library import DocumentLibrary
 from services.answers.runs import AnsweringService, ContextFactory
 from services.answers.starters import StarterService, sample_starters
 from services.blobs import BlobStore
@@ -97,6 +98,7 @@ class Services:
     feedback: FeedbackService
     starters: StarterService
     answering: AnsweringService
+    retriever: HybridRetriever
     search: SearchService
     health: HealthService
     limits: LimitService
@@ -159,7 +161,9 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
     tasks = TaskService(database)
     stores = Stores(indexes, infrastructure.blobs, infrastructure.queue, infrastructure.redis)
     removal = RemovalService(database, stores, backup_days=settings.storage.backup_days)
-    template = _graph_context(settings, models, reranking, retriever, embedding)
+    starters = StarterService(database, sample_starters())
+    library = DocumentLibrary(database, starters)
+    template = _graph_context(settings, models, reranking, retriever, library, embedding)
     infrastructure.answering.use(_snapshots(template, policies))
     return Services(
         settings=settings,
@@ -194,8 +198,9 @@ async def assemble(settings: Settings, infrastructure: Infrastructure, plugins: 
         versions=VersionService(database, indexes, infrastructure.lexical, ingestion),
         chats=infrastructure.chats,
         feedback=FeedbackService(database),
-        starters=StarterService(database, sample_starters()),
+        starters=starters,
         answering=infrastructure.answering,
+        retriever=retriever,
         search=SearchService(retriever, default_limit=settings.retrieval.default_k, max_limit=settings.retrieval.max_k),
         health=HealthService(
             database, infrastructure.redis, plugins, models.router, lambda: infrastructure.refusal.reason
@@ -249,11 +254,13 @@ def _graph_context(
     models: Models,
     reranking: Reranking,
     retriever: HybridRetriever,
+    library: DocumentLibrary,
     embedding: EmbeddingProvider,
 ) -> GraphContext:
     return GraphContext(
         principal=NOBODY,
         retriever=retriever,
+        library=library,
         reranker=reranking.reranker,
         reranker_local=reranking.local,
         llm=models.router,
@@ -267,6 +274,10 @@ def _graph_context(
             temperature=settings.generation.temperature,
             max_tokens=settings.generation.max_tokens,
             stream=settings.feature_flags.llm_streaming,
+            caution=settings.answers.caution,
+            max_rewrites=settings.retrieval.max_rewrites,
+            fence_orders=settings.ingestion.orders_in_documents == "fence",
+            link_hosts=settings.answers.allowed_link_hosts,
         ),
     )
 

@@ -26,6 +26,8 @@ _ASKS = (
         AnswerType.NUMBER,
         re.compile(
             r"\bby how much\b|\bper ?cent\b|\bpercentage\b|\b(?:what|which) (?:\w+ )?(?:rate|share|margin|discount)\b|"
+            # What a thing's length must be, not how long something takes.
+            r"\bhow long (?:must|should|shall|may|can|has|have|do|does|need)\b.{1,40}\bbe\W*$|\bwie lang\b|"
             r"\bum wie ?viel\b|\bprozent\b|\bde combien\b|\bpourcentage\b|\bporcentaje\b|%",
             re.I,
         ),

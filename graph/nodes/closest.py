@@ -5,6 +5,7 @@ from __future__ import annotations
 from langgraph.runtime import Runtime
 
 from core.events import CitationEvent, ClosestEvent, RefusalReason, TokenEvent
+from core.text import links
 from graph.citations import CitationBook
 from graph.context import GraphContext
 from graph.ledger import Ledger
@@ -23,8 +24,11 @@ async def closest(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerS
     """
     if state["refusal"] is not RefusalReason.NOT_IN_DOCUMENTS:
         return {}
-    evidence, emit = state.get("evidence", []), runtime.context.emit
-    near = nearest(state["query"], evidence, state.get("term_idf", {}))
+    context = runtime.context
+    evidence, emit = state.get("evidence", []), context.emit
+    near = await nearest(
+        state["query"], evidence, state.get("term_idf", {}), context.settings.min_evidence, context.embedding
+    )
     if not near:
         return {}
     if usage := Ledger(state.get("calls", ())).usage():
@@ -36,7 +40,7 @@ async def closest(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerS
         quoted, _, citations = book.rewrite(f"{passage.quote} [{passage.number}]")
         for citation in citations:
             await emit(CitationEvent(citation=citation))
-        shown = f"\n\n> {quoted}"
+        shown = f"\n\n> {links.inert(quoted, runtime.context.settings.link_hosts)}"
         text += shown
         await emit(TokenEvent(text=shown))
     return {"answer": text, "cited": len(book), "calls": []}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import structlog
 from langgraph.runtime import Runtime
 
 from core.errors import ProviderError
 from core.events import Stage, StageEvent
-from core.text import language, terms
+from core.text import language, names, terms
 from core.types import CompletionRequest, CompletionResponse, Message
 from graph.context import GraphContext
 from graph.ledger import Ledger
@@ -23,6 +24,13 @@ _POINTS_BACK = re.compile(
     r"there|he|she|his|her|es|sie|ihn|ihm|dessen|deren|diese[rsmn]?|davon|dafür|dazu|dort)\b",
     re.IGNORECASE,
 )
+_SOMEBODY = re.compile(
+    r"\b(?:its?|they|their|them|he|his|him|she|her|hers|er|sie|ihn|ihm|ihr|ihre[rsmn]?|sein(?:e[rsmn]?)?|dessen|deren)\b",
+    re.I,
+)
+"""Stands for who or what was named last."""
+CARRIED = 3
+"""Names of the last answer that a question takes along."""
 SHORT = 4
 MAX_REWRITTEN = 500
 
@@ -31,7 +39,8 @@ async def contextualize(state: AnswerState, runtime: Runtime[GraphContext]) -> A
     """Make a follow-up question stand alone.
 
     Reads ``question``; writes ``query`` and ``calls``. Without a model, or when it is down or may not see the
-    conversation, a question that points back is searched together with the question before it.
+    conversation, a question about somebody is searched with the names in the last answer, any other that points back
+    together with the question before it.
     """
     context = runtime.context
     await context.emit(StageEvent(stage=Stage.CONTEXTUALIZE))
@@ -39,13 +48,28 @@ async def contextualize(state: AnswerState, runtime: Runtime[GraphContext]) -> A
     before = next((m.content for m in reversed(context.history) if m.role == "user"), "")
     if not before or not _follows_up(question):
         return {"query": question}
-    query, ledger = f"{before} {question}", Ledger()
+    query, ledger = _joined(before, question, context.history), Ledger()
     if not context.extractive:
         try:
             query = await _ask_model(question, context, ledger)
         except ProviderError as error:
             log.warning("contextualize_skipped", reason=error.code)
     return {"query": query, "calls": ledger.calls}
+
+
+def _joined(before: str, question: str, history: Sequence[Message]) -> str:
+    """The question with what it leaves unsaid."""
+    named = _named_last(history) if _SOMEBODY.search(question) else []
+    return f"{question} {' '.join(named)}" if named else f"{before} {question}"
+
+
+def _named_last(history: Sequence[Message]) -> list[str]:
+    """Names in the last answer, in their order; none in passages that were only shown as near."""
+    said = next((message.content for message in reversed(history) if message.role == "assistant"), "")
+    if any(line.startswith(">") for line in said.splitlines()):
+        return []
+    found = names.names(said, language.detect(said))
+    return sorted(found, key=said.find)[:CARRIED]
 
 
 def _follows_up(question: str) -> bool:

@@ -1,29 +1,34 @@
-"""Node: evidence -> is it enough?"""
+"""Node: evidence -> is there any, and who may see it?"""
 
 from __future__ import annotations
 
 from langgraph.runtime import Runtime
 
-from core.events import NoticeEvent, NoticeKind, RefusalReason, Stage, StageEvent
+from core.events import RefusalReason, Stage, StageEvent
 from graph.context import GraphContext
-from graph.evidence import evidence_score
+from graph.evidence import nearness
+from graph.quoting import tell_confidential
 from graph.state import AnswerState
 
 
 async def weigh(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
-    """Judge without a model whether the evidence can answer.
+    """Look at what was found before anybody reads it; whether it answers, its reader judges.
 
-    Reads ``query``, ``evidence`` and ``term_idf``; writes ``evidence_score`` (0–1) and, when it is below the threshold,
-    ``refusal``. Confidential evidence is announced: it marks the conversation for every question that follows.
+    Reads ``query``, ``evidence``, ``term_idf``, ``rewrites`` and ``searched_documents``; writes ``refusal`` when there
+    is nothing to read, and ``sought_again``: whether a model shall put the question differently because nothing is
+    near. Confidential evidence is announced: it marks the conversation for every question that follows.
     """
     context = runtime.context
     await context.emit(StageEvent(stage=Stage.WEIGH))
-    if any(candidate.chunk.confidential for candidate in state["evidence"]):
-        text = "Confidential passages were found: from here on only local models see this conversation."
-        await context.emit(NoticeEvent(kind=NoticeKind.CONFIDENTIAL, component="llm", text=text))
+    await tell_confidential(context, state["evidence"])
     if not state["searched_documents"]:
-        return {"evidence_score": 0.0, "refusal": RefusalReason.NO_DOCUMENTS}
-    score = evidence_score(state["query"], state["evidence"], state.get("term_idf", {}))
-    if score >= context.settings.min_evidence:
-        return {"evidence_score": score}
-    return {"evidence_score": score, "refusal": RefusalReason.NOT_IN_DOCUMENTS}
+        return {"refusal": RefusalReason.NO_DOCUMENTS}
+    may_seek = not context.extractive and state.get("rewrites", 0) < context.settings.max_rewrites
+    if may_seek and not _is_near(state, context):
+        return {"sought_again": True}
+    return {"sought_again": False} if state["evidence"] else {"refusal": RefusalReason.NOT_IN_DOCUMENTS}
+
+
+def _is_near(state: AnswerState, context: GraphContext) -> bool:
+    least, term_idf = context.settings.min_evidence, state.get("term_idf", {})
+    return any(nearness(state["query"], candidate, term_idf) >= least for candidate in state["evidence"])

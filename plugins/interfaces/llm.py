@@ -58,7 +58,7 @@ class ModelCall:
     """One call of one provider that ended, well or not.
 
     Tokens of a call that broke off are what the vendor told, else an estimate; a call that failed before its first
-    token has none.
+    token has none. ``confidence`` is that of its response.
     """
 
     provider: str
@@ -68,6 +68,7 @@ class ModelCall:
     output_tokens: int
     cost_usd: float
     latency_ms: float
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from services.deletion.service import RemovalService
 from services.indexing import word_boxes
 from services.tasks.progress import PagesRead
 from services.uploads.near_duplicates import similar_to
-from services.uploads.receipts import receipt_of, warnings_of
+from services.uploads.receipts import orders_of, receipt_of, warnings_of
 from services.views.collections import CollectionView
 from services.views.deletion import DeletionView
 from services.views.documents import DocumentPage, DocumentView, PagePicture, PartsView, PartView, PassageView
@@ -287,6 +287,7 @@ def _view(
         status=document.status,
         error_message=document.error_message,
         warning=warning,
+        orders=orders_of(version) if version else (),
         version_number=version.number if version else newest.number if newest else 1,
         version_id=version.id if version else None,
         pages=version.page_count if version else None,

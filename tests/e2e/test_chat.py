@@ -91,6 +91,38 @@ async def test_what_comes_closest_is_shown_as_no_answer_and_opens(site: Site) ->
     assert site.complaints == []
 
 
+PARTS = "Part;Description;Fits\n" + "".join(
+    f"60-{n:04};Gasket set {n};{('TX-400', 'TX-240', 'all')[n % 3]}\n" for n in range(24)
+)
+
+
+async def test_a_greeting_offers_questions_and_a_list_has_every_row(site: Site) -> None:
+    async with site.visit() as page:
+        await drop(page, {"spare-parts.csv": PARTS.encode()})
+        await ask(page, "hello")
+        answer = page.locator(".ai-message").last
+        await expect(answer).to_contain_text("the one document that you may read (1 CSV)")
+        await page.reload()
+        await page.get_by_role("link", name="List all rows of spare-parts.csv").click()
+        await expect(page.locator(".ai-message").last).to_contain_text("24 rows of spare-parts.csv")
+        await ask(page, "How many parts fit the TX-400?")
+        answer = page.locator(".ai-message").last
+        await expect(answer).to_contain_text("16 of 24 rows of spare-parts.csv")
+        await expect(answer).to_contain_text("8 name “TX-400”, 8 say “all” in the column Fits")
+        await expect(answer.locator("tbody tr")).to_have_count(16)
+        sources = page.locator("[data-kf=sources]").last
+        await expect(sources.get_by_role("listitem")).to_have_count(7)
+        await sources.locator("[data-kf=all-sources]").click()
+        await expect(sources.get_by_role("listitem")).to_have_count(16)
+        await answer.locator('a[href="#cite-16"]').click()
+        await expect(page.locator("[data-kf=passage]")).to_contain_text("60-0023")
+    async with site.visit(phone=True, dark=True) as page:
+        await ask(page, "How many parts fit the TX-400?")
+        await expect(page.locator(".ai-message").last.locator("tbody tr")).to_have_count(16)
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert site.complaints == []
+
+
 async def _expect_highlight(page: Page) -> None:
     """The picture shows a yellow band where, and only where, the cited line stands."""
     image = page.locator("[data-kf=picture] img")

@@ -56,7 +56,7 @@ async def test_tokens_stream_and_stop_ends_the_models_call(site: Site, server: O
         await expect(answer).to_contain_text("Refunds take 14 days")
         await expect(answer.locator('a[href="#cite-1"]')).to_be_visible()
         assert server.bodies[-1]["stream"] is True
-        server.fault = Fault.ENDLESS
+        server.said, server.fault = ("Refunds take 14 days [1].\n", "After the goods ", "came back."), Fault.HELD
         await ask(page, "How long do refunds take in the end?")
         await server.until_opened(2)
         await expect(page.locator(".ai-message").last).to_contain_text("Refunds take 14 days")

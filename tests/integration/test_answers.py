@@ -62,7 +62,7 @@ async def test_where_nothing_says_it_the_closest_passages_are_kept_as_such(
 ) -> None:
     await department.read(worker, "handbook.md", HANDBOOK)
     services = department.services
-    run = await services.answering.ask(department.principal, "Who signs for the annual leave of a consultant in Turku?")
+    run = await services.answering.ask(department.principal, "Who signs requests for annual leave?")
     done = await run.wait()
     assert done.outcome is Outcome.CLOSEST
     _, kept = await services.chats.messages(department.principal, run.chat_id)
@@ -249,3 +249,33 @@ def _pdf(line: str) -> bytes:
     canvas.drawString(72, 700, line)
     canvas.save()
     return buffer.getvalue()
+
+
+async def test_a_question_about_who_was_just_named_is_answered_for_that_person(
+    department: Department, worker: Worker
+) -> None:
+    text = (
+        b"# Yard\n\nThe person responsible for refuelling is Marta Xaver. Her extension is 4711.\n\n"
+        b"The gate is closed at 18:00. Forklifts are parked inside the hall.\n"
+    )
+    await department.read(worker, "yard.md", text)
+    await department.read(worker, "handbook.md", HANDBOOK)
+    services = department.services
+    first = await services.answering.ask(department.principal, "Who is responsible for refuelling?")
+    assert (await first.wait()).outcome is Outcome.ANSWERED
+    assert "Marta Xaver" in first.said.text
+    then = await services.answering.ask(department.principal, "What is her extension?", chat_id=first.chat_id)
+    assert (await then.wait()).outcome is Outcome.ANSWERED
+    assert "4711" in then.said.text
+
+
+async def test_what_holds_for_all_is_quoted_before_what_holds_for_some(department: Department, worker: Worker) -> None:
+    text = (
+        b"# Accounts and passwords\n\nPasswords have at least **14 characters**. They do not expire. Service accounts "
+        b"use random passwords of at least 32 characters and are rotated every 180 days.\n"
+    )
+    await department.read(worker, "security.md", text)
+    await department.read(worker, "handbook.md", HANDBOOK)
+    run = await department.services.answering.ask(department.principal, "How long must a password be?")
+    assert (await run.wait()).outcome is Outcome.ANSWERED
+    assert run.said.text.startswith("Passwords have at least 14 characters")

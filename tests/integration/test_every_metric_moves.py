@@ -105,6 +105,7 @@ async def stack(environment: dict[str, str], tmp_path: Path) -> AsyncIterator[St
     chat, metrics = _free_port(), _free_port()
     async with AsyncExitStack() as opened:
         model = await opened.enter_async_context(OpenAIServer().running())
+        model.said = ("The relief valve ", "opens ", "at ", "6 bar [1].")
         hook = await opened.enter_async_context(HookServer().running())
         overlay = tmp_path / "department.yaml"
         overlay.write_text(yaml.safe_dump(_overlay(model, hook)), encoding="utf-8")

@@ -37,6 +37,7 @@ from plugins.llm.routing.router import Route, Router, RoutingPolicy
 from plugins.reranker.none import NoReranker
 from tests.servers.model_server import event
 from tests.servers.openai_server import MODEL, OpenAIServer
+from tests.support.library import ChunkLibrary
 from tests.support.waiting import until
 
 QUESTIONS, AT_ONCE = 200, 10
@@ -48,7 +49,7 @@ PRICES = {
     "limited": Price(input=2.0, output=10.0),
     "stalling": Price(input=0.5, output=20.0),
 }
-PASSAGE = "Refunds are paid within 14 days. Each case has a number and is closed when the refund was paid."
+PASSAGE = "Refunds of case {number} are paid within 14 days. The case is closed when the refund was paid."
 GRAPH = build_graph()
 PRINCIPAL = Principal(uuid4(), uuid4(), Role.VIEWER, "reader@alpha.example")
 
@@ -106,7 +107,7 @@ class CountingServer(OpenAIServer):
 
 
 class Shelf:
-    """One passage for every question."""
+    """One passage for every question, of the case it asks about."""
 
     async def retrieve(
         self,
@@ -118,7 +119,8 @@ class Shelf:
         document_ids: frozenset[UUID] | None = None,
         as_of: datetime | None = None,
     ) -> Retrieval:
-        chunk = Chunk(uuid4(), uuid4(), uuid4(), 1, "refunds.md", "text/markdown", PASSAGE, 1, 0, len(PASSAGE))
+        text = PASSAGE.format(number=re.findall(r"case (\d+)", question)[-1])
+        chunk = Chunk(uuid4(), uuid4(), uuid4(), 1, "refunds.md", "text/markdown", text, 1, 0, len(text))
         return Retrieval([Candidate(chunk, 0.9, dense_score=0.7)], searched_documents=1)
 
 
@@ -161,6 +163,7 @@ async def scene(tmp_path: Path, redis_client: Redis) -> AsyncIterator[Scene]:
         context = GraphContext(
             principal=PRINCIPAL,
             retriever=Shelf(),
+            library=ChunkLibrary(()),
             reranker=NoReranker(NoReranker.Options(), plugins),
             llm=router,
             embedding=OnnxEmbedding(OnnxEmbedding.Options(), plugins),  # never started: nothing here embeds

@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import ProviderError
-from core.types import CompletionRequest, CompletionResponse, Health, PluginStatus
+from core.text import sentences
+from core.text.quotable import Sentence
+from core.types import Caution, CompletionRequest, CompletionResponse, Health, PluginStatus
 from plugins.interfaces import CompletionStream, PluginContext
+from plugins.llm.extractive import judgement
 from plugins.llm.extractive.ranking import choose, rank
 
 MODEL = "extractive"
@@ -23,10 +26,13 @@ class ExtractiveOptions(BaseModel):
 
     max_sentences: int = Field(default=3, ge=1, le=10)
     max_words: int = Field(default=80, ge=10, le=400)
-    min_score: float = Field(
-        default=0.5, ge=0, le=1, description="The best sentence must reach this, or there is no answer."
+    min_score: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Probability that the best sentence must reach to be an answer; null: as answers.caution says.",
     )
-    near: float = Field(default=0.9, ge=0, le=1, description="Further sentences must reach this share of the best.")
+    near: float = Field(default=0.98, ge=0, le=1, description="Further sentences must reach this share of the best.")
 
 
 class ExtractiveProvider:
@@ -60,14 +66,11 @@ class ExtractiveProvider:
             raise ProviderError("Without a model only questions about passages can be answered.")
         ranked = await rank(grounding, self._embedding)
         options = self._options
-        chosen = choose(
-            ranked,
-            min_score=options.min_score,
-            near=options.near,
-            limit=options.max_sentences,
-            max_words=options.max_words,
-        )
-        pieces = [f"{sentence.text} [{sentence.passage}]" for sentence in chosen]
+        chosen: list[Sentence] = []
+        confidence = judgement.probability(ranked[0], grounding) if ranked else None
+        if confidence is not None and confidence >= self._least(grounding.caution):
+            chosen = choose(ranked, near=options.near, limit=options.max_sentences, max_words=options.max_words)
+        pieces = [_marked(sentence) for sentence in chosen]
         response = CompletionResponse(
             text="\n".join(pieces) or "NO_ANSWER",
             model=MODEL,
@@ -77,8 +80,20 @@ class ExtractiveProvider:
             latency_ms=(time.perf_counter() - started) * 1000,
             cost_usd=0.0,
             timestamp=datetime.now(UTC),
+            confidence=confidence,
         )
         return _Quotes(response) if request.stream else response
+
+    def _least(self, caution: Caution) -> float:
+        """Probability from which on a sentence is stated."""
+        least = self._options.min_score
+        return judgement.fitted().thresholds[caution] if least is None else least
+
+
+def _marked(quoted: Sentence) -> str:
+    """The quote with its passage behind every sentence of it: each stands by itself."""
+    said = [quoted.text[start:end] for start, end in sentences.split(quoted.text)]
+    return " ".join(f"{sentence} [{quoted.passage}]" for sentence in said)
 
 
 class _Quotes:

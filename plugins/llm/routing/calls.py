@@ -38,6 +38,7 @@ class OpenCall:
             output_tokens=response.output_tokens if response else 0,
             cost_usd=response.cost_usd if response else 0.0,
             latency_ms=(time.perf_counter() - self._started) * 1000,
+            confidence=response.confidence if response else None,
         )
         self._count(call)
         log.info(

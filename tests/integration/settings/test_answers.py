@@ -90,12 +90,33 @@ async def test_meaning_and_words_are_weighed_as_told(
 
 
 @pytest.mark.sees("retrieval.min_evidence_score")
-@pytest.mark.parametrize(("min_evidence_score", "outcome"), [("0.25", Outcome.ANSWERED), ("1.0", Outcome.CLOSEST)])
-async def test_too_little_evidence_makes_no_answer(
+@pytest.mark.parametrize(("min_evidence_score", "outcome"), [("0.2", Outcome.CLOSEST), ("1.0", Outcome.REFUSED)])
+async def test_what_is_not_near_enough_is_not_shown(
     pumps: Department, opened: Opened, min_evidence_score: str, outcome: Outcome
 ) -> None:
     async with opened(retrieval__min_evidence_score=min_evidence_score) as services:
-        assert (await ask(services, pumps)).outcome is outcome
+        assert (await ask(services, pumps, "Who painted the pump P-407?")).outcome is outcome
+
+
+UNSURE = (
+    QUESTION,
+    "Where is the P-403?",
+    "Who moves the P-401?",
+    "What does the P-405 pump?",
+    "Is water moved in hall 3?",
+)
+
+
+@pytest.mark.sees("answers.caution")
+async def test_the_more_cautious_the_less_is_stated_and_the_more_only_shown(pumps: Department, opened: Opened) -> None:
+    stated = {}
+    for caution in ("careful", "balanced", "generous"):
+        async with opened(answers__caution=caution) as services:
+            outcomes = [(await ask(services, pumps, question)).outcome for question in UNSURE]
+        stated[caution] = outcomes.count(Outcome.ANSWERED)
+        assert stated[caution] + outcomes.count(Outcome.CLOSEST) == len(UNSURE)
+    assert stated["careful"] <= stated["balanced"] <= stated["generous"]
+    assert stated["careful"] < stated["generous"]
 
 
 async def ask(services: Services, department: Department, question: str = QUESTION) -> DoneEvent:
@@ -181,6 +202,18 @@ async def test_a_model_is_shown_so_many_passages(
     shown = server.bodies[0]["messages"][-1]["content"]
     assert f"\n[{rerank_top_k}] (" in shown
     assert f"\n[{rerank_top_k + 1}] (" not in shown
+
+
+@pytest.mark.sees("retrieval.max_rewrites")
+@pytest.mark.parametrize("max_rewrites", [0, 1])
+async def test_a_question_that_found_nothing_near_is_put_differently_so_many_times(
+    pumps: Department, with_model: WithModel, server: OpenAIServer, max_rewrites: int
+) -> None:
+    far = "Who won the football world cup in 1974?"
+    async with with_model({"retrieval__max_rewrites": str(max_rewrites)}) as services:
+        await ask(services, pumps, far)
+    assert len(server.bodies) == 1 + max_rewrites
+    assert (server.bodies[0]["messages"][-1]["content"] == far) is (max_rewrites == 1)
 
 
 @pytest.mark.sees(

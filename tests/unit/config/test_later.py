@@ -36,7 +36,6 @@ def test_they_are_those_of_parts_that_are_not_built() -> None:
         "caching",
         "observability.tracing",
         "feature_flags",
-        "retrieval",
     }
 
 

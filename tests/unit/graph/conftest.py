@@ -35,6 +35,7 @@ from plugins.llm.extractive import ExtractiveProvider
 from plugins.llm.routing.breaker import BreakerPolicy, Breakers
 from plugins.llm.routing.router import Route, Router, RoutingPolicy
 from plugins.reranker.none import NoReranker, NoRerankerOptions
+from tests.support.library import ChunkLibrary
 from tests.support.word_embedding import WordEmbedding
 
 PRINCIPAL = Principal(uuid4(), uuid4(), Role.VIEWER, "reader@alpha.example")
@@ -260,6 +261,7 @@ class Desk:
         reranker: Reranker | None = None,
         reranker_local: bool = False,
         chunks: Sequence[Chunk] = HANDBOOK,
+        questions: tuple[str, ...] = (),
         down: tuple[str, ...] = (),
         history: tuple[Message, ...] = (),
         settings: AnswerSettings | None = None,
@@ -280,6 +282,7 @@ class Desk:
         context = GraphContext(
             principal=PRINCIPAL,
             retriever=retriever,
+            library=ChunkLibrary(chunks, questions),
             reranker=reranker or NoReranker(NoReranker.Options(), self.plugins),
             reranker_local=reranker is None or reranker_local,
             llm=routed("scripted", llm, local=local) if llm else routed("extractive", self.extractive()),
@@ -307,6 +310,7 @@ def alone(desk: Desk) -> tuple[GraphContext, list[AnswerEvent]]:
     context = GraphContext(
         principal=PRINCIPAL,
         retriever=CorpusRetriever(desk.embedding),
+        library=ChunkLibrary(HANDBOOK),
         reranker=NoReranker(NoReranker.Options(), desk.plugins),
         llm=routed("extractive", desk.extractive()),
         embedding=desk.embedding,

@@ -26,6 +26,7 @@ from core.events import (
 from graph.citations import cited_numbers
 from graph.context import AnswerSettings
 from graph.nodes.closest import ONE
+from graph.nodes.verify import QUOTED as QUOTED_INSTEAD
 from plugins.reranker.none import NoReranker
 from tests.unit.graph.conftest import (
     HANDBOOK,
@@ -78,7 +79,7 @@ async def test_without_a_model_the_answer_is_a_quote_with_its_source(desk: Desk)
 
 
 async def test_every_stage_is_told_in_its_order(desk: Desk) -> None:
-    assert stages(await desk.ask(QUESTION)) == list(Stage)
+    assert stages(await desk.ask(QUESTION)) == [stage for stage in Stage if stage is not Stage.REWRITE]
 
 
 async def test_a_model_answers_sentence_by_sentence_and_says_what_it_cost(desk: Desk) -> None:
@@ -122,16 +123,17 @@ async def test_the_model_is_shown_numbered_passages_inside_a_fence_it_is_told_of
     assert again.requests[0].messages[-1].content.splitlines()[0] != fence
 
 
-async def test_a_question_nothing_speaks_to_is_refused_before_a_model_is_asked(desk: Desk) -> None:
-    model = ScriptedModel()
+async def test_what_was_found_is_always_shown_to_a_model_which_may_see_no_answer_in_it(desk: Desk) -> None:
+    model = ScriptedModel(["NO_ANSWER"])
     answered = await desk.ask(UNRELATED, llm=model)
     (refusal,) = answered.of(RefusalEvent)
     assert refusal.reason is answered.state["refusal"] is RefusalReason.NOT_IN_DOCUMENTS
     assert refusal.searched.startswith("Searched 3 documents. Nearest: ")
     assert answered.state["answer"] == refusal.text
     assert answered.state["cited"] == 0
-    assert answered.state["evidence_score"] < AnswerSettings().min_evidence
-    assert model.requests == []
+    (request,) = model.requests
+    assert request.grounding is not None
+    assert len(request.grounding.passages) == 3
     assert answered.of(TokenEvent) == []
 
 
@@ -156,7 +158,13 @@ async def test_a_milder_sign_is_noted_and_answered(desk: Desk) -> None:
 
 
 async def test_of_a_model_that_finds_no_answer_nobody_sees_a_word_but_the_passages(desk: Desk) -> None:
-    for pieces in (["NO_ANSWER"], ["NO", "_ANS", "WER"], list("\n NO_ANSWER."), [" " * 12, "NO_ANSWER"], [""], []):
+    for pieces in (
+        ["NO_ANSWER"],
+        ["NO", "_ANS", "WER"],
+        list("\n NO_ANSWER."),
+        [" " * 12, "NO_ANSWER"],
+        ["It is NO_ANSWER."],
+    ):
         answered = await desk.ask(QUESTION, llm=ScriptedModel(pieces))
         assert answered.state["refusal"] is RefusalReason.NOT_IN_DOCUMENTS, pieces
         assert [event.text for event in answered.of(ClosestEvent)] == [ONE]
@@ -171,16 +179,63 @@ async def test_an_answer_that_only_begins_like_a_refusal_is_shown(desk: Desk, pi
     assert "refusal" not in answered.state
 
 
-async def test_a_short_answer_that_is_the_beginning_of_the_refusal_word_is_not_swallowed(desk: Desk) -> None:
-    answered = await desk.ask(QUESTION, llm=ScriptedModel(["NO"]))
-    assert answered.of(TokenEvent)[0].text == "NO"
+async def test_an_answer_without_anything_a_passage_carries_gives_way_to_quotes_unseen(desk: Desk) -> None:
+    for pieces in (
+        ["NO"],
+        ["Every employee has 40 days [1]."],
+        ["I know it [7]."],
+        ["Ask Otto. ", "He knows."],
+        [""],
+        [],
+    ):
+        answered = await desk.ask(QUESTION, llm=ScriptedModel(pieces), fallback=desk.extractive())
+        assert shown(answered.events) == "Every employee has 30 days of vacation per year. [1]", pieces
+        assert answered.of(ReplacedEvent) == []
+        assert QUOTED_INSTEAD in [notice.text for notice in answered.of(NoticeEvent)]
+        assert answered.state["degraded"] == ["llm"]
+        (usage,) = answered.of(UsageEvent)
+        assert (usage.provider, usage.cost_usd) == ("extractive", 0.25)
 
 
-async def test_an_answer_that_cites_nothing_is_taken_back(desk: Desk) -> None:
-    answered = await desk.ask(QUESTION, llm=ScriptedModel(["Every employee has 30 days. ", "I know it [7]."]))
-    assert answered.state["refusal"] is RefusalReason.NOT_IN_DOCUMENTS
-    assert shown(answered.events) == QUOTED
-    assert "I know it" not in answered.state["answer"]
+async def test_without_anything_to_quote_the_closest_passages_are_shown(desk: Desk) -> None:
+    silent = ScriptedModel("NO_ANSWER", "NO_ANSWER")
+    for fallback in (silent, None):
+        answered = await desk.ask(QUESTION, llm=ScriptedModel(["Ask Otto [1]."]), fallback=fallback)
+        assert answered.state["refusal"] is RefusalReason.NOT_IN_DOCUMENTS
+        assert shown(answered.events) == QUOTED
+        assert QUOTED_INSTEAD not in [notice.text for notice in answered.of(NoticeEvent)]
+        assert len(answered.of(UsageEvent)) == 1
+
+
+async def test_a_sentence_without_a_marker_gets_that_of_the_passage_that_carries_it(desk: Desk) -> None:
+    answered = await desk.ask(
+        QUESTION, llm=ScriptedModel(["Every employee has 30 days of vacation. ", "I know it [7]."])
+    )
+    assert answered.state["answer"] == "Every employee has 30 days of vacation [1]."
+    assert [event.citation.filename for event in answered.of(CitationEvent)] == ["handbook.md"]
+    assert answered.of(ReplacedEvent) == []
+
+
+async def test_a_model_that_repeats_itself_is_not_read_to_its_end(desk: Desk) -> None:
+    for endless in ("The valve opens at 9 bar.\n", "passages-0a1b2c3d4e5f\n", "la la ", "Ask Otto about {n} things. "):
+        model = ScriptedModel(
+            ["Every employee has 30 days of vacation [1]. ", *(endless.format(n=n) for n in range(5000))]
+        )
+        answered = await desk.ask(QUESTION, llm=model)
+        assert answered.state["answer"] == "Every employee has 30 days of vacation [1].", endless
+        assert model.streams[0].closed
+        assert len(model.streams[0].said) < 100
+
+
+async def test_what_the_passages_leave_open_is_said_beside_the_answer(desk: Desk) -> None:
+    question = "How many days of vacation does every employee have, and who approves them?"
+    said = ["Every employee has 30 days of vacation [1].\n", "NOT_COVERED: who approves them\nNOT_COVERED: the weather"]
+    answered = await desk.ask(question, llm=ScriptedModel(said), settings=AnswerSettings(min_evidence=0))
+    assert answered.state["answer"] == "Every employee has 30 days of vacation [1]."
+    (notice,) = answered.of(NoticeEvent)
+    assert (notice.kind, notice.text) == (
+        NoticeKind.NOT_COVERED, "The documents leave this part open: who approves them",
+    )  # fmt: skip
 
 
 async def test_of_what_nothing_speaks_of_no_passage_is_shown(desk: Desk) -> None:
@@ -191,8 +246,8 @@ async def test_of_what_nothing_speaks_of_no_passage_is_shown(desk: Desk) -> None
 
 
 async def test_a_marker_without_a_source_never_reaches_the_reader(desk: Desk) -> None:
-    answered = await desk.ask(QUESTION, llm=ScriptedModel(["Every employee has 30 days [9][1]. More [4", "2]."]))
-    assert answered.state["answer"] == "Every employee has 30 days [1]. More."
+    answered = await desk.ask(QUESTION, llm=ScriptedModel(["Every employee has 30 days [9][1]. Yes [4", "2]."]))
+    assert answered.state["answer"] == "Every employee has 30 days [1]. Yes."
     assert set(cited_numbers(shown(answered.events))) == {1}
 
 
@@ -209,11 +264,11 @@ async def test_when_the_model_is_down_the_best_sentences_are_quoted(desk: Desk, 
 
 
 async def test_when_the_model_breaks_off_what_it_said_is_replaced_by_quotes(desk: Desk) -> None:
-    broken = ScriptedModel(["Vacation is great. ", "Every emp", ProviderUnavailableError("Broke off.")])
+    broken = ScriptedModel(["Unused days of vacation expire. ", "Every emp", ProviderUnavailableError("Broke off.")])
     answered = await desk.ask(QUESTION, llm=broken, fallback=desk.extractive())
     assert len(answered.of(ReplacedEvent)) == 1
     assert shown(answered.events) == answered.state["answer"]
-    assert "great" not in answered.state["answer"]
+    assert "expire" not in answered.state["answer"]
     assert answered.of(CitationEvent)[-1].citation.number == answered.state["cited"]
     assert broken.streams[0].closed
 

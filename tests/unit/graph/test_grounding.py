@@ -77,3 +77,10 @@ def test_the_nearest_span_is_the_row_that_says_it() -> None:
     table = "| part | price |\n|---|---|\n| pump | 40 |\n| valve | 12 |"
     start, end = grounding.best_span("The valve costs 12.", table)
     assert table[start:end] == "| valve | 12 |"
+
+
+def test_the_number_in_a_name_is_no_number_of_its_own() -> None:
+    passage = ["The TX-120 has a capacity of 4 kW. Oil is changed at 90 °C."]
+    assert grounding.check("The capacity of the TX-120 is 4 kW.", passage).support is Support.SUPPORTED
+    assert grounding.check("Oil of the TX-120 is changed at 120 °C.", passage).support is Support.UNSUPPORTED
+    assert grounding.check("The TX-240 has a capacity of 4 kW.", passage).support is Support.UNSUPPORTED

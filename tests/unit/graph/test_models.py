@@ -40,11 +40,11 @@ async def test_a_follow_up_costs_both_calls(desk: Desk) -> None:
 
 
 async def test_a_refused_follow_up_still_tells_what_it_cost(desk: Desk) -> None:
-    model = ScriptedModel("Who won the football world cup in 1974?")
+    model = ScriptedModel("Who won the football world cup in 1974?", "NO_ANSWER")
     answered = await desk.ask("And who won it then?", llm=model, history=(Message(role="user", content="Cup?"),))
     assert "refusal" in answered.state
     (usage,) = answered.of(UsageEvent)
-    assert usage.cost_usd == 0.25
+    assert usage.cost_usd == 0.5
 
 
 class TestConfidentialPassages:
@@ -97,7 +97,7 @@ async def test_a_model_the_organisation_does_not_allow_is_never_asked(desk: Desk
 
 
 async def test_when_another_model_takes_over_amid_an_answer_readers_see_only_the_new_one(desk: Desk) -> None:
-    first = ScriptedModel(["The relief valve opens at 6 bar [2]. ", "It ", ProviderUnavailableError("Gone.")])
+    first = ScriptedModel(["Unused days of vacation expire [1]. ", "It ", ProviderUnavailableError("Gone.")])
     second = ScriptedModel(["Every employee has 30 days of vacation [1]."])
     router = Router([Route("first", first, priority=1), Route("second", second, priority=2)], Breakers(BreakerPolicy()))
     answered = await desk.ask(QUESTION, llm=router)
@@ -110,3 +110,19 @@ async def test_when_another_model_takes_over_amid_an_answer_readers_see_only_the
     (usage,) = answered.of(UsageEvent)
     assert (usage.provider, usage.input_tokens, usage.cost_usd) == ("second", 14, 0.5)
     assert "degraded" not in answered.state or not answered.state["degraded"]
+
+
+async def test_who_quotes_says_how_likely_it_is_an_answer_also_when_none_is_stated(desk: Desk) -> None:
+    stated = await desk.ask(QUESTION)
+    withheld = await desk.ask("How many days of sabbatical does every pilot get?")
+    assert ("refusal" in stated.state, "refusal" in withheld.state) == (False, True)
+    (sure,), (unsure,) = (answered.of(UsageEvent) for answered in (stated, withheld))
+    assert sure.confidence is not None
+    assert unsure.confidence is not None
+    assert 0 <= unsure.confidence < sure.confidence <= 1
+
+
+async def test_a_model_is_not_asked_how_sure_it_is(desk: Desk) -> None:
+    answered = await desk.ask(QUESTION, llm=ScriptedModel(["Every employee has 30 days of vacation [1]."]))
+    (usage,) = answered.of(UsageEvent)
+    assert usage.confidence is None

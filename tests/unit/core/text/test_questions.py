@@ -20,6 +20,8 @@ from core.text.questions import AnswerType, answer_type, may_answer, without
         ("How many vacation days are there?", AnswerType.DURATION),
         ("How long does the training last?", AnswerType.DURATION),
         ("Wie lange dauert die Prüfung?", AnswerType.DURATION),
+        ("How long must a password be?", AnswerType.NUMBER),
+        ("Wie lang muss ein Passwort sein?", AnswerType.NUMBER),
         ("What is the notice period?", AnswerType.DURATION),
         ("Wie hoch ist das Kilometergeld?", AnswerType.NUMBER),
         ("Combien de jours ?", AnswerType.DURATION),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from langgraph.runtime import Runtime
 
+from core.errors import ProviderUnavailableError
 from core.events import AnswerEvent, Citation, CitationEvent, ClosestEvent, RefusalReason
-from core.types import Candidate
-from graph.nearness import MAX_QUOTE_WORDS, SHOWN, closest_sentence, nearest, readable
+from core.types import Candidate, EmbeddingKind, Vector
+from graph.nearness import MAX_QUOTE_WORDS, SHOWN, nearest, shortened
 from graph.nodes.closest import INTRODUCTION, ONE, closest
 from graph.state import AnswerState
+from plugins.interfaces import EmbeddingProvider
+from tests.support.word_embedding import WordEmbedding
 from tests.unit.graph.conftest import HANDBOOK, Desk, alone, chunk, evidence
 
 QUESTION = "Are unused days paid out?"
@@ -51,16 +56,49 @@ async def test_without_anything_near_nothing_is_shown(desk: Desk) -> None:
     assert await shown(desk, {}) == ({}, [])
 
 
-def test_neither_headings_nor_lines_of_tables_are_quoted() -> None:
+async def quotes(query: str, passage: str, embedding: EmbeddingProvider | None = None) -> list[str]:
+    found = await nearest(query, evidence(passage), dict.fromkeys(query.split(), 1.0), least=0.0, embedding=embedding)
+    return [near.quote for near in found]
+
+
+async def test_neither_headings_nor_lines_of_tables_are_quoted() -> None:
     passage = "# Vacation days\n\n| Vacation | Days |\n|---|---|\n| unused | 5 |\n\n---\n"
-    assert closest_sentence("How many unused vacation days?", chunk(passage), {}) == "unused · 5"
-    assert closest_sentence("Vacation?", chunk("# Vacation"), {}) == ""
-    assert nearest("Vacation?", evidence("# Vacation"), {}) == []
+    assert await quotes("How many unused vacation days?", passage) == ["Vacation: unused; Days: 5"]
+    assert await quotes("Vacation?", "# Vacation") == []
 
 
-def test_a_quote_stands_on_one_line_without_marks_and_has_an_end() -> None:
-    assert readable("- **Unused** days\n  expire.") == "Unused days expire."
-    assert len(readable("word " * 500).split()) == MAX_QUOTE_WORDS + 1
+async def test_of_sentences_with_as_many_words_the_nearest_in_meaning_is_quoted() -> None:
+    passage = "The hall is painted every spring. Broken machines are mended by Tom. The hall is locked at night."
+    query = "Who repairs defective equipment?"
+    assert await quotes(query, passage, Synonyms()) == ["Broken machines are mended by Tom."]
+    assert await quotes(query, passage, Unreachable()) == await quotes(query, passage)
+
+
+async def test_of_signs_that_no_document_has_nothing_is_near() -> None:
+    assert await nearest("%s %n", evidence("The hall is locked."), {"s": 0.0}, least=0.0, embedding=None) == []
+
+
+def test_a_quote_has_an_end() -> None:
+    assert len(shortened("word " * 500).split()) == MAX_QUOTE_WORDS + 1
+
+
+class Synonyms(WordEmbedding):
+    """A model that knows two words for one thing."""
+
+    async def embed_batch(
+        self, texts: Sequence[str], batch_size: int = 32, *, kind: EmbeddingKind = EmbeddingKind.PASSAGE
+    ) -> Vector:
+        known = [text.replace("defective equipment", "broken machines") for text in texts]
+        return await super().embed_batch(known, batch_size, kind=kind)
+
+
+class Unreachable(WordEmbedding):
+    """A model whose server is down."""
+
+    async def embed_batch(
+        self, texts: Sequence[str], batch_size: int = 32, *, kind: EmbeddingKind = EmbeddingKind.PASSAGE
+    ) -> Vector:
+        raise ProviderUnavailableError("The embedding does not answer.")
 
 
 def citations(events: list[AnswerEvent]) -> list[Citation]:

@@ -69,3 +69,20 @@ async def test_a_stream_nobody_asked_for_is_no_rewriting(desk: Desk) -> None:
     question = "When do those vacation days of employees expire every year?"
     answered = await desk.ask(question, llm=model, history=HISTORY)
     assert answered.retriever.asked == [question]
+
+
+RESPONSIBLE = (
+    Message(role="user", content="Who is responsible for refuelling?"),
+    Message(role="assistant", content="The person responsible for refuelling is Marta Xaver. [1]"),
+)
+
+
+async def test_a_question_about_somebody_takes_the_names_of_the_last_answer_along(desk: Desk) -> None:
+    answered = await desk.ask("What is her extension?", history=RESPONSIBLE)
+    assert answered.retriever.asked == ["What is her extension? Marta Xaver"]
+
+
+async def test_what_was_only_near_names_nobody(desk: Desk) -> None:
+    near = Message(role="assistant", content="This passage comes closest:\n\n> Ask Marta Xaver. [1]")
+    answered = await desk.ask("What is her extension?", history=(RESPONSIBLE[0], near))
+    assert answered.retriever.asked == ["Who is responsible for refuelling? What is her extension?"]

@@ -24,6 +24,7 @@ from core.events import (
     SentenceEvent,
     Support,
     TokenEvent,
+    ToldEvent,
 )
 from services.commands import answers
 
@@ -121,6 +122,14 @@ async def test_replaced_text_takes_the_place_of_what_was_shown() -> None:
 
 async def test_an_answer_without_a_source_is_not_a_cited_one() -> None:
     answer = await answers.read(stream(TokenEvent(text="Thirty days."), DONE))
+    assert not answer.cited
+
+
+async def test_a_reply_to_a_greeting_is_printed_and_is_neither_an_answer_nor_none() -> None:
+    written: list[str] = []
+    answer = await answers.read(stream(ToldEvent(text="Hello."), DoneEvent(outcome=Outcome.TOLD)), written.append)
+    assert written == ["Hello."]
+    assert answer.outcome is Outcome.TOLD
     assert not answer.cited
 
 
