@@ -67,6 +67,20 @@ async def test_tokens_stream_and_stop_ends_the_models_call(site: Site, server: O
         await expect(page.get_by_text("Stopped. What was said so far is kept.")).to_be_visible()
 
 
+async def test_a_source_that_is_clicked_while_the_answer_still_comes_opens_when_it_is_there(
+    site: Site, server: OpenAIServer
+) -> None:
+    async with site.visit() as page:
+        await drop(page, REFUNDS)
+        server.said, server.fault = ("Refunds take 14 days [1].\n", "After the goods ", "came back."), Fault.HELD
+        await ask(page, "How long do refunds take?")
+        await page.click('.ai-message a[href="#cite-1"]')
+        await expect(page.locator("[data-kf=sources]")).to_have_count(0)
+        server.release.set()
+        await expect(page.locator("[data-kf=passage]")).to_be_visible()
+    assert site.complaints == []
+
+
 async def test_a_closed_browser_does_not_stop_the_answer(site: Site, server: OpenAIServer) -> None:
     async with site.window() as context:
         page = await site.sign_in(context)

@@ -5,6 +5,12 @@ if (!localStorage.getItem("vite-ui-theme")) localStorage.setItem("vite-ui-theme"
 
 const REFRESH_EVERY_MS = 20 * 60 * 1000;
 
+// What is clicked while an answer is still coming waits for its Sources element, which takes it when it is there.
+function tell(type, detail) {
+  window.kfWaiting = { type, detail };
+  window.dispatchEvent(new CustomEvent(type, { detail }));
+}
+
 // A marker [n] is a link to #cite-n; the Sources element under the same message knows the passage.
 document.addEventListener("click", (event) => {
   const link = event.target instanceof Element && event.target.closest('a[href^="#cite-"], a[href="#unsupported"]');
@@ -13,8 +19,7 @@ document.addEventListener("click", (event) => {
   const message = link.closest('[id^="step-"]');
   const number = Number(link.getAttribute("href").slice("#cite-".length));
   if (message && number) {
-    const detail = { messageId: message.id.slice("step-".length), number };
-    window.dispatchEvent(new CustomEvent("kf-cite", { detail }));
+    tell("kf-cite", { messageId: message.id.slice("step-".length), number });
   }
 }, true);
 
@@ -25,8 +30,7 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   const message = link.closest('[id^="step-"]');
   if (!message) return;
-  const detail = { messageId: message.id.slice("step-".length), question: link.textContent };
-  window.dispatchEvent(new CustomEvent("kf-ask", { detail }));
+  tell("kf-ask", { messageId: message.id.slice("step-".length), question: link.textContent });
 }, true);
 
 // The page of one's own files leads back here; Chainlit's link keeps to itself where it was followed.

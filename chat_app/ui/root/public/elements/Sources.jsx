@@ -36,14 +36,19 @@ export default function Sources() {
   useEffect(() => {
     const onCite = ({ detail }) => {
       if (detail.messageId !== props.message_id) return;
+      window.kfWaiting = null;
       const citation = props.citations.find((item) => item.number === detail.number);
       if (citation) open(citation);
     };
     const onAsk = ({ detail }) => {
-      if (detail.messageId === props.message_id) sendUserMessage(detail.question);
+      if (detail.messageId !== props.message_id) return;
+      window.kfWaiting = null;
+      sendUserMessage(detail.question);
     };
     window.addEventListener("kf-cite", onCite);
     window.addEventListener("kf-ask", onAsk);
+    const waiting = window.kfWaiting;
+    if (waiting) (waiting.type === "kf-cite" ? onCite : onAsk)(waiting);
     return () => {
       window.removeEventListener("kf-cite", onCite);
       window.removeEventListener("kf-ask", onAsk);
