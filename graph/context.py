@@ -155,6 +155,18 @@ class GraphContext:
         """Where this question looks."""
         return Scope(self.principal, self.collection_ids, self.document_ids, self.as_of)
 
+    async def search(self, query: str) -> Retrieval:
+        """The best passages for a query, where this question looks."""
+        scope = self.scope
+        return await self.retriever.retrieve(
+            query,
+            principal=scope.principal,
+            limit=self.settings.top_k,
+            collection_ids=scope.collection_ids,
+            document_ids=scope.document_ids,
+            as_of=scope.as_of,
+        )
+
     def clearance(self, evidence: Sequence[Candidate] = ()) -> Clearance:
         """Who may see this conversation together with this evidence."""
         confidential = self.confidential_history or any(candidate.chunk.confidential for candidate in evidence)

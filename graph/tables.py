@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from uuid import UUID
 
+from core.text.quotable import RULE, cells_of
 from core.types import Chunk
 
-_RULE = re.compile(r"^\|[\s:|-]+\|?$")
-_CELLS = re.compile(r"(?<!\\)\|")
 MOSTLY_ROWS = 0.6
 """Share of a document's lines that are rows, from which on its name says what the rows are."""
 
@@ -72,7 +70,7 @@ def _label(chunk: Chunk) -> str:
 def _rows(chunk: Chunk) -> Iterator[tuple[Row, tuple[object, ...]]]:
     """Rows with what tells their table from others."""
     repeated = chunk.context.rpartition("\n")[2]
-    header = _cells(repeated) if repeated.startswith("|") and ": " not in repeated else []
+    header = cells_of(repeated) if repeated.startswith("|") and ": " not in repeated else []
     position = 0
     lines: list[tuple[int, str]] = []
     for line in chunk.content.split("\n"):
@@ -82,22 +80,18 @@ def _rows(chunk: Chunk) -> Iterator[tuple[Row, tuple[object, ...]]]:
         if not line.startswith("|"):
             header = [] if line.strip() else header
             continue
-        if _RULE.match(line):
+        if RULE.match(line):
             continue
-        if _RULE.match(following):
-            header = _cells(line)
+        if RULE.match(following):
+            header = cells_of(line)
             continue
-        cells = _named(_cells(line), header)
+        cells = _named(cells_of(line), header)
         if cells:
             own = replace(
                 chunk, content=line, char_start=chunk.char_start + start, char_end=chunk.char_start + start + len(line)
             )
             key = (chunk.version_id, *header) if header else (chunk.version_id, chunk.page, next(iter(cells)))
             yield Row(own, cells), key
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in _CELLS.split(line.strip().strip("|"))]
 
 
 def _named(cells: Sequence[str], header: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,9 @@ MAX_WORDS = 80
 """Longer ones are lists of words, or no sentences at all."""
 LEAD_WORDS, HEADING_WORDS = 12, 4
 
-_SEPARATOR = re.compile(r"^\|[\s:|-]+\|$")
+RULE = re.compile(r"^\|[\s:|-]+\|?$")
+"""The line under the names of a table's columns."""
+_BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
 _REFERS_BACK = re.compile(
     r"(?:it|its|they|their|them|this|these|that|he|his|she|her|er|sie|es|ihre?r?|sein\w*|diese[rs]?|dies)\b", re.I
 )
@@ -37,16 +39,16 @@ def sentences_of(passage: Passage) -> list[Sentence]:
     """In their order; without headings, names of columns and other furniture."""
     title, _, above = passage.title.partition("\n")
     # A passage that continues a table is given the header of its beginning.
-    header = _cells(above) if above.startswith("|") else []
+    header = cells_of(above) if above.startswith("|") else []
     found: list[Sentence] = []
     heading = lead = ""
     for before, text, following in _lines(passage.text):
         around = f"{title} {heading} {lead}"
         if text.startswith("|"):
-            if not _SEPARATOR.match(text) and _SEPARATOR.match(following):
-                header = _cells(text)
-            elif not _SEPARATOR.match(text):
-                row = quoting.plain(_named_cells(header, _cells(text)))
+            if not RULE.match(text) and RULE.match(following):
+                header = cells_of(text)
+            elif not RULE.match(text):
+                row = quoting.plain(_named_cells(header, cells_of(text)))
                 found.append(Sentence(passage.number, row, f"{around} {' '.join(header)}"))
             continue
         header, quoted = [], quoting.plain(text)
@@ -88,5 +90,6 @@ def _named_cells(header: Sequence[str], cells: Sequence[str]) -> str:
     return "; ".join(f"{name}: {cell}" if name else cell for name, cell in named if cell)
 
 
-def _cells(row: str) -> list[str]:
-    return [cell.strip() for cell in row.strip("|").split("|")]
+def cells_of(row: str) -> list[str]:
+    """The cells of a row as Markdown writes it."""
+    return [cell.strip() for cell in _BETWEEN_CELLS.split(row.strip().strip("|"))]

@@ -95,13 +95,6 @@ async def _side(name: str, context: GraphContext) -> _Side:
         sketch = outline(chunks, limit=LINES)
         passages = [Candidate(chunk, 1.0) for chunk in spread(chunks, SHOWN_TO_MODEL)]
         return _Side(chunks[0].filename, sketch.lines, passages)
-    found = await context.retriever.retrieve(
-        name,
-        principal=scope.principal,
-        limit=context.settings.top_k,
-        collection_ids=scope.collection_ids,
-        document_ids=scope.document_ids,
-        as_of=scope.as_of,
-    )
+    found = await context.search(name)
     lines = speaking_of(name, found.candidates, found.term_idf, limit=LINES)
     return _Side(name, lines, found.candidates[:SHOWN_TO_MODEL])

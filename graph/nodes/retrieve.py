@@ -29,14 +29,7 @@ async def retrieve(state: AnswerState, runtime: Runtime[GraphContext]) -> Answer
     context = runtime.context
     detail = "" if context.document_ids is None else "Searching what came with the question"
     await context.emit(StageEvent(stage=Stage.RETRIEVE, detail=detail))
-    found = await context.retriever.retrieve(
-        state["query"],
-        principal=context.principal,
-        limit=context.settings.top_k,
-        collection_ids=context.collection_ids,
-        document_ids=context.document_ids,
-        as_of=context.as_of,
-    )
+    found = await context.search(state["query"])
     for component in found.degraded:
         await context.emit(
             NoticeEvent(

@@ -67,15 +67,7 @@ async def summarise(state: AnswerState, runtime: Runtime[GraphContext]) -> Answe
 
 async def _closest(query: str, context: GraphContext) -> UUID | None:
     """The document whose passages come first in a search."""
-    scope = context.scope
-    found = await context.retriever.retrieve(
-        query,
-        principal=scope.principal,
-        limit=context.settings.top_k,
-        collection_ids=scope.collection_ids,
-        document_ids=scope.document_ids,
-        as_of=scope.as_of,
-    )
+    found = await context.search(query)
     near = (nearness(query, candidate, found.term_idf) for candidate in found.candidates[:FIRST])
     if max(near, default=0.0) < context.settings.min_evidence:
         return None

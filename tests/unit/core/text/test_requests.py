@@ -162,7 +162,8 @@ def test_a_count_names_its_things(said: str, subject: str) -> None:
 
 @given(st.text(max_size=400))
 def test_any_text_is_read(text: str) -> None:
-    kind_of(text)
+    request = kind_of(text)
+    assert all(subject.strip() and subject in " ".join(text.split()) for subject in request.subjects)
 
 
 @pytest.mark.parametrize(
