@@ -1,9 +1,10 @@
 """From what on does the best sentence answer? Fits the judgement of answers that no model wrote, and measures it.
 
 Questions of SQuAD 2.0 (half of them without an answer in the text) and the first half of the examples go through the
-real search; of each the best sentence is known to be right or not. A logistic regression is fitted to that, the
-examples counting ``EXAMPLES_COUNT`` times, as they are few and what people really ask. The second half of the examples
-is never looked at: it is there to measure with.
+real search; of each the best sentence is known to be right or not. The examples are also asked of SQuAD's texts, which
+know nothing of them: else no question in another language would be without an answer. A logistic regression is fitted
+to that, the examples counting ``EXAMPLES_COUNT`` times, as they are few and what people really ask. The second half of
+the examples is never looked at: it is there to measure with.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def describe(asked: Sequence[Asked], paragraphs: int) -> dict[str, object]:
         "thresholds": thresholds,
         "fitted_on": {
             "squad": {"paragraphs": paragraphs, "questions": sum(one.counts == 1.0 for one in asked)},
-            "examples": sorted(digest(one.question) for one in asked if one.counts != 1.0),
+            "examples": sorted({digest(one.question) for one in asked if one.counts != 1.0}),
         },
     }
 
@@ -173,13 +174,13 @@ async def _opened(data_dir: Path | None) -> AsyncIterator[Services]:
 
 
 async def _asked(
-    services: Services, what: str, texts: Mapping[str, bytes], questions: Sequence[Wanted], counts: float
+    services: Services, what: str, texts: Mapping[str, bytes], questions: Sequence[tuple[Wanted, float]]
 ) -> list[Asked]:
     asked: list[Asked] = []
     progress = counted(f"{what}: questions asked")
     async with evaluation.scratch_organization(services, keep=False) as principal:
         await evaluation.load_texts(services, principal, texts, progress=counted(f"{what}: documents read"))
-        for done, wanted in enumerate(questions, start=1):
+        for done, (wanted, counts) in enumerate(questions, start=1):
             if one := await ask(services.retriever, services.embedding, principal, wanted, counts):
                 asked.append(one)
             progress(done, len(questions))
@@ -190,15 +191,17 @@ async def _run(options: argparse.Namespace) -> None:
     texts, questions = squad(options.squad, options.count)
     samples = {path.name: path.read_bytes() for path in sorted(options.files.iterdir()) if path.is_file()}
     async with _opened(options.data_dir) as services:
-        asked = await _asked(services, "SQuAD", texts, questions, 1.0)
-        ours = await _asked(services, "Examples", samples, examples(options.questions), EXAMPLES_COUNT)
+        known = [(one, EXAMPLES_COUNT) for one in examples(options.questions)]
+        unknown = [(Wanted(one.question, None), counts) for one, counts in known]
+        asked = await _asked(services, "SQuAD", texts, [*((one, 1.0) for one in questions), *unknown])
+        ours = await _asked(services, "Examples", samples, known)
     kept = describe([*asked, *ours], len(texts))
     text = json.dumps(kept, indent=2)
     if options.write:
         judgement.FILE.write_text(f"{text}\n", encoding="utf-8")
     thresholds: dict[str, float] = kept["thresholds"]  # type: ignore[assignment]
     made = judgement.Judgement(kept["weights"], kept["intercept"], kept["typical"], {})  # type: ignore[arg-type]
-    for name, rows in (("SQuAD", asked), ("examples, lines 1-30", ours)):
+    for name, rows in (("SQuAD", [one for one in asked if one.counts == 1.0]), ("examples, lines 1-30", ours)):
         print(f"{name}:", *figures(rows, thresholds, made), sep="\n  ")
 
 

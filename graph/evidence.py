@@ -29,6 +29,17 @@ def nearness(query: str, candidate: Candidate, term_idf: Mapping[str, float]) ->
     return DENSE_SHARE * meaning + (1 - DENSE_SHARE) * covered
 
 
+def is_near(query: str, candidate: Candidate, term_idf: Mapping[str, float], least: float) -> bool:
+    """Whether a passage speaks of a question: what is not even near answers nothing.
+
+    Of signs in no language, of which the passage has none, a model of meaning still finds something alike: it is not.
+    """
+    if nearness(query, candidate, term_idf) < least:
+        return False
+    wanted = set(terms.terms(query, language.UNDETERMINED))
+    return language.detect(query) != language.UNDETERMINED or coverage(wanted, candidate, term_idf) > 0
+
+
 def coverage(wanted: AbstractSet[str], candidate: Candidate, term_idf: Mapping[str, float]) -> float:
     """Share of the weight of a question's terms that the passage has."""
     weights = {term: term_idf.get(term) or UNSEEN_IDF for term in wanted}

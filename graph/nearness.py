@@ -17,7 +17,7 @@ from core.similarity import rescaled
 from core.text import language, matching, questions, terms
 from core.text.quotable import Sentence, sentences_of
 from core.types import Candidate, Passage
-from graph.evidence import coverage, nearness
+from graph.evidence import is_near
 from plugins.interfaces import EmbeddingProvider
 
 log = structlog.get_logger(__name__)
@@ -45,17 +45,11 @@ async def nearest(
     least: float,
     embedding: EmbeddingProvider | None,
 ) -> list[Near]:
-    """At most ``SHOWN`` passages in their order whose nearness is ``least`` or more; none when nothing is near.
-
-    Of signs in no language, of which no document has one, a model of meaning still finds something alike: nothing is.
-    """
-    in_no_language = language.detect(query) == language.UNDETERMINED
-    wanted = frozenset(terms.terms(query, language.UNDETERMINED))
+    """At most ``SHOWN`` passages in their order whose nearness is ``least`` or more; none when nothing is near."""
     near = (
         sentences
         for number, candidate in enumerate(evidence, start=1)
-        if nearness(query, candidate, term_idf) >= least
-        and not (in_no_language and coverage(wanted, candidate, term_idf) == 0)
+        if is_near(query, candidate, term_idf, least)
         and (sentences := _best_by_words(query, _passage(number, candidate), term_idf))
     )
     by_passage = list(islice(near, SHOWN))

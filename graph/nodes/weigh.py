@@ -6,13 +6,13 @@ from langgraph.runtime import Runtime
 
 from core.events import RefusalReason, Stage, StageEvent
 from graph.context import GraphContext
-from graph.evidence import nearness
+from graph.evidence import is_near
 from graph.quoting import tell_confidential
 from graph.state import AnswerState
 
 
 async def weigh(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
-    """Look at what was found before anybody reads it; whether it answers, its reader judges.
+    """Look at what was found before anybody reads it; whether it answers, its reader judges. Nothing far is quoted.
 
     Reads ``query``, ``evidence``, ``term_idf``, ``rewrites`` and ``searched_documents``; writes ``refusal`` when there
     is nothing to read, and ``sought_again``: whether a model shall put the question differently because nothing is
@@ -23,12 +23,14 @@ async def weigh(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerSta
     await tell_confidential(context, state["evidence"])
     if not state["searched_documents"]:
         return {"refusal": RefusalReason.NO_DOCUMENTS}
-    may_seek = not context.extractive and state.get("rewrites", 0) < context.settings.max_rewrites
-    if may_seek and not _is_near(state, context):
-        return {"sought_again": True}
-    return {"sought_again": False} if state["evidence"] else {"refusal": RefusalReason.NOT_IN_DOCUMENTS}
+    if not state["evidence"] or not _is_near(state, context):
+        if not context.extractive and state.get("rewrites", 0) < context.settings.max_rewrites:
+            return {"sought_again": True}
+        if context.extractive or not state["evidence"]:
+            return {"refusal": RefusalReason.NOT_IN_DOCUMENTS}
+    return {"sought_again": False}
 
 
 def _is_near(state: AnswerState, context: GraphContext) -> bool:
     least, term_idf = context.settings.min_evidence, state.get("term_idf", {})
-    return any(nearness(state["query"], candidate, term_idf) >= least for candidate in state["evidence"])
+    return any(is_near(state["query"], candidate, term_idf, least) for candidate in state["evidence"])

@@ -349,3 +349,9 @@ async def test_one_graph_serves_questions_that_know_nothing_of_each_other(desk: 
     assert [e for e in answered.events if not isinstance(e, UsageEvent)] == [
         e for e in again.events if not isinstance(e, UsageEvent)
     ]
+
+
+async def test_without_a_model_nothing_is_quoted_from_passages_that_are_not_near(desk: Desk) -> None:
+    answered = await desk.ask(QUESTION, settings=AnswerSettings(min_evidence=1.0))
+    assert answered.state["refusal"] is RefusalReason.NOT_IN_DOCUMENTS
+    assert stages(answered)[-1] is Stage.WEIGH

@@ -10,6 +10,7 @@ import pytest
 from core.errors import ProviderUnavailableError
 from core.events import AnswerEvent, NoticeEvent, NoticeKind, RefusalEvent, RefusalReason, ReplacedEvent, UsageEvent
 from core.types import Message
+from graph.context import AnswerSettings
 from plugins.llm.routing.breaker import BreakerPolicy, Breakers
 from plugins.llm.routing.router import Route, Router
 from tests.unit.graph.conftest import HANDBOOK, Desk, ScriptedModel
@@ -114,7 +115,9 @@ async def test_when_another_model_takes_over_amid_an_answer_readers_see_only_the
 
 async def test_who_quotes_says_how_likely_it_is_an_answer_also_when_none_is_stated(desk: Desk) -> None:
     stated = await desk.ask(QUESTION)
-    withheld = await desk.ask("How many days of sabbatical does every pilot get?")
+    withheld = await desk.ask(
+        "How many days of sabbatical does every pilot get?", settings=AnswerSettings(min_evidence=0)
+    )
     assert ("refusal" in stated.state, "refusal" in withheld.state) == (False, True)
     (sure,), (unsure,) = (answered.of(UsageEvent) for answered in (stated, withheld))
     assert sure.confidence is not None
