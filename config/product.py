@@ -142,7 +142,9 @@ class RetrievalSettings(Section):
     hybrid_search_weight: Share = Field(0.7, description="Weight of meaning; words have the rest.")
     fusion: Literal["convex", "rrf"] = Field("convex", description="Weighted scores, or reciprocal ranks.")
     rrf_k: int = Field(60, ge=1, description="Of reciprocal rank fusion: the greater, the less first places count.")
-    min_evidence_score: Share = Field(0.2, description="A passage below it is not near: it is not shown.")
+    min_evidence_score: Share = Field(
+        0.2, description="A passage below it is not near: it is neither quoted nor shown as close."
+    )
     max_rewrites: int = Field(
         1, ge=0, le=3, description="Times a language model puts the question differently when nothing near was found."
     )
