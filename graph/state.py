@@ -25,6 +25,8 @@ class AnswerState(TypedDict, total=False):
     searched_documents: int
     term_idf: Mapping[str, float]
     rewrites: int
+    near: bool
+    """Whether a passage speaks of the question; what is far is read by a model, but never quoted."""
     sought_again: bool
     """Whether the question is put differently, because nothing near was found."""
     degraded: list[str]

@@ -19,6 +19,8 @@ NO_MODEL = (
     "whether they answer the question is yours to judge."
 )
 
+QUOTED = "These are the best matching sentences, word for word."
+
 
 async def generate(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerState:
     """Write the answer from the evidence.
@@ -64,14 +66,16 @@ async def _written(state: AnswerState, context: GraphContext, draft: Draft) -> A
         log.warning("model_failed", reason=error.code)
         changes = {"degraded": [*state.get("degraded", []), "llm"]}
         await draft.begin_anew("The model broke off.", quotes=True)
-        await context.emit(NoticeEvent(kind=NoticeKind.DEGRADED, component="llm", text=_why_quoted(error)))
+        near = state.get("near", True)
+        text = f"{_failure(error)} {QUOTED if near else ''}".strip()
+        await context.emit(NoticeEvent(kind=NoticeKind.DEGRADED, component="llm", text=text))
+        if not near:
+            return {**changes, "refusal": RefusalReason.NOT_IN_DOCUMENTS}
         await write(answer_request(state, context), context.fallback, draft)
     if draft.is_refusal:
         return {**changes, "refusal": RefusalReason.NOT_IN_DOCUMENTS}
     return changes
 
 
-def _why_quoted(error: ProviderError) -> str:
-    if isinstance(error, ProviderNotAllowedError):
-        return f"{error.message} These are the best matching sentences, word for word."
-    return "The language model does not answer: these are the best matching sentences, word for word."
+def _failure(error: ProviderError) -> str:
+    return error.message if isinstance(error, ProviderNotAllowedError) else "The language model does not answer."

@@ -29,7 +29,7 @@ async def verify(state: AnswerState, runtime: Runtime[GraphContext]) -> AnswerSt
     if state.get("cited"):
         return {}
     log.info("answer_held_back")
-    if context.fallback is None:
+    if context.fallback is None or not state.get("near", True):
         return {"refusal": RefusalReason.NOT_IN_DOCUMENTS}
     draft = await begin(state, context, quotes=True)
     try:

@@ -355,3 +355,10 @@ async def test_without_a_model_nothing_is_quoted_from_passages_that_are_not_near
     answered = await desk.ask(QUESTION, settings=AnswerSettings(min_evidence=1.0))
     assert answered.state["refusal"] is RefusalReason.NOT_IN_DOCUMENTS
     assert stages(answered)[-1] is Stage.WEIGH
+    # Nor when a model fails, or says what no passage carries.
+    for said in (ProviderUnavailableError("down"), ["The moon is made of cheese."]):
+        answered = await desk.ask(
+            QUESTION, llm=ScriptedModel(said), fallback=desk.extractive(), settings=AnswerSettings(min_evidence=1.0)
+        )
+        assert answered.state["refusal"] is RefusalReason.NOT_IN_DOCUMENTS
+        assert answered.of(TokenEvent) == []
