@@ -155,6 +155,9 @@ async def test_strange_questions_are_answered_or_refused_cleanly(department: Dep
         outcomes[question[:40]] = last.outcome.value if isinstance(last, DoneEvent) else "unfinished"
         messages = await services.chats.messages(department.principal, run.chat_id)
         assert [message.role for message in messages] == ["user", "assistant"]
+    # What is no question in the documents' language is not stated because it is in another one.
+    for question in ("田中さんにあげて下さい", "👩‍👩‍👧‍👦 🏳️‍🌈 👾", "../../../../etc/passwd%00", "NaN Infinity -1/0"):
+        assert outcomes[question] != Outcome.ANSWERED.value
     # Of what looks like no words at all, nothing is said to be near.
     assert {outcomes[question] for question in ("' OR 1=1 --", "%s%s%s%n %d")} == {Outcome.REFUSED.value}
     clean = {Outcome.ANSWERED.value, Outcome.CLOSEST.value, Outcome.REFUSED.value, ValidationError.code}
